@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Suites of core/, one noun a line: noun -> test/core_noun_test.c with core_noun_suite().
+sluice_test_folder(core
+  SUITES
+  THREADS
+  LIBS sluice_core)

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Suites of ctl/, one noun a line: noun -> test/ctl_noun_test.c with ctl_noun_suite().
+sluice_test_folder(ctl
+  SUITES
+  THREADS
+  LIBS sluice_ctl)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Fuzz targets, one a line: sluice_fuzz(rtp_packet LIBS sluice_rtp)

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Suites of net/, one noun a line: noun -> test/net_noun_test.c with net_noun_suite().
+sluice_test_folder(net
+  SUITES
+  THREADS
+  LIBS sluice_net)

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Suites of perf/, one noun a line: noun -> test/perf_noun_test.c with perf_noun_suite().
+sluice_test_folder(perf
+  SUITES
+  THREADS
+  LIBS sluice_ctl)
