@@ -4,8 +4,9 @@
  *   replay_<name> FOLDER|FILE...
  *
  * Every file, and every prefix of it, is copied so that it ends at a page that may not be read: one
- * byte too far ends the program. Long files: prefixes up to PREFIX_BYTES_MAX, then in coarser steps.
- * Prints "N passed, M failed" with one test per file; a folder without a file is a failure. */
+ * byte too far ends the program. Long files: prefixes up to PREFIX_BYTES_MAX, then in coarser
+ * steps. Prints "N passed, M failed" with one test per file; a folder without a file is a failure.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>

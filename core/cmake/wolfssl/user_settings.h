@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* core/cmake/wolfssl/user_settings.h - what of wolfSSL is built: DTLS 1.2 and 1.3 with SRTP keys for
- * browsers, certificates made at start-up, and the ciphers that rtp/seal plugs into libsrtp2.
+/* core/cmake/wolfssl/user_settings.h - what of wolfSSL is built: DTLS 1.2 and 1.3 with SRTP keys
+ * for browsers, certificates made at start-up, and the ciphers that rtp/seal plugs into libsrtp2.
  *
- * Whoever includes a wolfSSL header sees the same file, so that structures have one layout. A change
- * here changes the name of the folder under build/deps and so builds the library again. */
+ * Whoever includes a wolfSSL header sees the same file, so that structures have one layout. A
+ * change here changes the name of the folder under build/deps and so builds the library again. */
 #ifndef SLUICE_WOLFSSL_USER_SETTINGS_H
 #define SLUICE_WOLFSSL_USER_SETTINGS_H
 
 /* Protocol: DTLS in both versions, use_srtp and the key exporter. A ClientHello with a post-quantum
- * key share comes in fragments; ICE has already proven the address, a cookie is sent only on demand. */
+ * key share comes in fragments; ICE has already proven the address, a cookie is sent only on
+ * demand. */
 #define WOLFSSL_TLS13
 #define WOLFSSL_DTLS
 #define WOLFSSL_DTLS13
@@ -35,8 +36,8 @@
 #define WOLFSSL_NO_ASN_STRICT
 #define WOLFSSL_ASN_TEMPLATE
 
-/* Algorithms. AES direct, counter and ECB, and SHA-1 for HMAC, are for SRTP's AES_CM and header keys;
- * libsrtp2's self-test uses a GCM tag of 8 bytes. */
+/* Algorithms. AES direct, counter and ECB, and SHA-1 for HMAC, are for SRTP's AES_CM and header
+ * keys; libsrtp2's self-test uses a GCM tag of 8 bytes. */
 #define HAVE_AESGCM
 #define WOLFSSL_MIN_AUTH_TAG_SZ 8
 #define WOLFSSL_AES_DIRECT
