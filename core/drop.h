@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* core/drop.h - why a packet went no further: one list makes the enum, the names and the counters.
+ *
+ * Every packet step returns one of these; DROP_NONE means that it goes on. The worker counts
+ * them per reason (`drops[reason]++`, DROP_NONE counts what was accepted) and the control thread
+ * exports them as sluice_drops_total{reason="..."}; the third column is that metric's help. */
+#ifndef CORE_DROP_H
+#define CORE_DROP_H
+
+#define DROP_LIST(X)                                                                               \
+    X(NONE, "none", "accepted")                                                                    \
+    /* receiving */                                                                                \
+    X(RECV, "recv", "receive completed with an error")                                             \
+    X(STARVED, "starved", "no free slot stood in the ring when a datagram came")                   \
+    X(KERNEL, "kernel", "the kernel dropped it: socket receive buffer full")                       \
+    X(TRUNCATED, "truncated", "datagram longer than a slot")                                       \
+    X(EMPTY, "empty", "zero-length datagram")                                                      \
+    X(NO_PEER, "no_peer", "no transport has this socket and remote address")                       \
+    X(UNKNOWN_CLASS, "unknown_class", "first byte is no protocol that the transport speaks")       \
+    X(NOT_CONNECTED, "not_connected", "transport has no keys or no remote address yet")            \
+    /* RTP */                                                                                      \
+    X(RUNT, "runt", "shorter than the fixed header")                                               \
+    X(VERSION, "version", "version is not 2")                                                      \
+    X(CSRC, "csrc", "CSRC list reaches past the end")                                              \
+    X(EXT, "ext", "header extension reaches past the end")                                         \
+    X(PADDING, "padding", "padding count is 0 or reaches into the header")                         \
+    X(NO_PRODUCER, "no_producer", "no producer by ssrc, mid or rid")                               \
+    X(STREAMS_FULL, "streams_full", "the transport or producer has no room for another stream")    \
+    X(PAYLOAD_TYPE, "payload_type", "payload type was not negotiated")                             \
+    X(SEQ_INVALID, "seq_invalid", "sequence number out of range, waiting for a second one")        \
+    X(DUPLICATE, "duplicate", "came twice")                                                        \
+    X(RTX_EMPTY, "rtx_empty", "RTX packet without original sequence number (probing)")             \
+    X(RTX_UNKNOWN, "rtx_unknown", "RTX payload type or stream without its media stream")           \
+    X(PAUSED, "paused", "producer is paused")                                                      \
+    X(BATCH_FULL, "batch_full", "more packets in one turn than a batch holds")                     \
+    /* SRTP */                                                                                     \
+    X(SRTP_AUTH, "srtp_auth", "authentication failed")                                             \
+    X(SRTP_REPLAY, "srtp_replay", "replayed or too old")                                           \
+    X(SRTP_OTHER, "srtp_other", "unprotect failed otherwise")                                      \
+    X(SRTP_STREAMS, "srtp_streams", "more inbound SRTP streams than the transport may have")       \
+    X(SEAL, "seal", "protect failed")                                                              \
+    /* RTCP */                                                                                     \
+    X(RTCP_INVALID, "rtcp_invalid", "RTCP compound is malformed")                                  \
+    /* sending */                                                                                  \
+    X(CONSUMER_PT, "consumer_pt", "consumer does not take this payload type")                      \
+    X(CONSUMER_GAP, "consumer_gap", "late packet falls into a gap that the consumer has closed")   \
+    X(TOO_LONG, "too_long", "packet is too long for the path after rewriting")                     \
+    X(SEND_AGAIN, "send_again", "socket send buffer full")                                         \
+    X(SEND_ERROR, "send_error", "send failed otherwise")                                           \
+    X(FANOUT_LATE, "fanout_late", "receiver or producer closed while the batch was under way")     \
+    /* retention */                                                                                \
+    X(EVICTED, "evicted", "retained slot taken back early: slots ran short or budget spent")
+
+enum drop {
+#define DROP_ENUM(name, text, help) DROP_##name,
+    DROP_LIST(DROP_ENUM)
+#undef DROP_ENUM
+        DROP_N
+};
+
+/* Metric label and help of a reason; "?" beyond the list. Static strings, any thread. */
+const char *drop_name(enum drop why);
+const char *drop_help(enum drop why);
+
+#endif

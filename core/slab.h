@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* core/slab.h - fixed-size packet slots addressed by index.
+ *
+ * One slab per worker, one mapping, made by slab_init(); nothing here allocates afterwards.
+ * Threads: every call is made by the owning worker. No locks, no atomics.
+ *
+ *   slot:  | recvmsg_out 16 | peer addr 28 | control 96 | packet <= 1908 | tail room |
+ *          0                                            SLOT_HEAD                    SLOT_BYTES
+ *   life:  FREE --take--> KERNEL --receive--> WORKER --hold--> HELD
+ *           ^               |                   |               |
+ *           `---------------+------ release ----+---------------'
+ *
+ * KERNEL means that the slot stands in the ring's provided buffers (or in the iovecs of the
+ * mmsg engine); at most a few dozen do at rest. FREE slots are taken most recently freed first,
+ * so the working set stays small and warm, and pages are touched when first used. slab_trim()
+ * gives pages back that no slot has needed for a while.
+ *
+ * A slot has one holder at a time and no reference count. Who keeps a slot beyond the turn
+ * remembers a slot_ref; the generation changes when the slot is released, so that a stale
+ * reference is detected instead of served. */
+#ifndef CORE_SLAB_H
+#define CORE_SLAB_H
+
+#include "core/base.h"
+
+enum {
+    SLOT_BYTES = 2048,
+    SLOT_NAME_AT = 16,                       /* struct io_uring_recvmsg_out comes before it */
+    SLOT_NAME_BYTES = 28,                    /* struct sockaddr_in6 */
+    SLOT_CONTROL_AT = SLOT_NAME_AT + SLOT_NAME_BYTES,
+    SLOT_CONTROL_BYTES = 96,                 /* timestamp 32 + IPv6 packet info 40 + drop count 24 */
+    SLOT_HEAD = SLOT_CONTROL_AT + SLOT_CONTROL_BYTES,
+    SLOT_PACKET_BYTES_MAX = SLOT_BYTES - SLOT_HEAD,
+    SLAB_SLOTS_MAX = 65535,
+    SLOT_NONE = 0xffff,
+};
+
+static_assert(SLOT_HEAD % 4 == 0, "libsrtp2 wants the packet on a 32-bit boundary");
+
+enum slot_state { SLOT_FREE, SLOT_KERNEL, SLOT_WORKER, SLOT_HELD };
+
+/* A slot seen by a long-lived holder. */
+struct slot_ref {
+    uint32_t gen;
+    uint16_t index;
+    uint16_t worker;
+};
+
+struct slab {
+    uint8_t *memory;       /* slots_n * SLOT_BYTES */
+    uint32_t *gen;         /* per slot, odd steps are not used; bumped by slab_release() */
+    uint8_t *state;        /* enum slot_state per slot */
+    uint16_t *free;        /* stack of free slots, most recently freed on top */
+    uint32_t slots_n;
+    uint32_t free_n;
+    uint32_t free_low;     /* lowest free_n since the last slab_trim() */
+    uint32_t untouched_at; /* slots from here on have never been used or were given back */
+    uint32_t kernel_n, worker_n, held_n;
+    uint32_t resident_n;   /* slots whose pages may be resident */
+    uint16_t worker;       /* goes into slot_ref.worker */
+    bool huge;
+    void *private_;        /* implementation's bookkeeping, in the same mapping */
+    size_t map_bytes;
+};
+
+/* Maps `slots_n` slots (2..SLAB_SLOTS_MAX). `huge` asks for transparent huge pages (memory is then
+ * resident in 2 MiB steps and is not trimmed). 0, -EINVAL (count), -ENOMEM. */
+int slab_init(struct slab *slab, uint32_t slots_n, uint16_t worker, bool huge);
+void slab_exit(struct slab *slab);
+
+/* FREE -> KERNEL. Index, or SLOT_NONE when no slot is free: the caller makes retention give way. */
+uint16_t slab_take(struct slab *slab);
+
+/* KERNEL -> WORKER: a datagram has been received into it. */
+void slab_receive(struct slab *slab, uint16_t index);
+
+/* WORKER -> HELD. The holder must later release it exactly once. */
+struct slot_ref slab_hold(struct slab *slab, uint16_t index);
+
+/* KERNEL, WORKER or HELD -> FREE; references to it are stale from now on. */
+void slab_release(struct slab *slab, uint16_t index);
+
+/* Packet of a held slot, or NULL if `ref` has expired: an answer, not an error. */
+const uint8_t *slab_find(const struct slab *slab, struct slot_ref ref);
+
+/* Gives the pages of slots back to the system that have not been used since the last call, at most
+ * `pages_max` of them (bounded work). Call it about once a second. Returns the slots given back. */
+uint32_t slab_trim(struct slab *slab, uint32_t pages_max);
+
+static inline uint8_t *slab_slot(const struct slab *slab, uint16_t index)
+{
+    return slab->memory + (size_t)index * SLOT_BYTES;
+}
+
+static inline uint8_t *slab_packet(const struct slab *slab, uint16_t index)
+{
+    return slab_slot(slab, index) + SLOT_HEAD;
+}
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/command.h - what the control thread tells a worker, and what the worker answers.
+ *
+ * The control thread owns the object model and every index: it takes a free index, checks everything, posts one
+ * struct command and answers its controller when the outcome with the same cookie comes back. A worker applies commands
+ * between turns, in order. An index is free again when the outcome of its close is back, so an event
+ * about it can never be about its successor. Commands carry compiled values, no strings but the few that go on the wire, no
+ * pointers but a payload buffer that the outcome returns.
+ *
+ * Outcomes with cookie 0 are events. Every command gets exactly one outcome: the worker takes a command only when there is room
+ * for its outcome; events are dropped and counted when the outbox is nearly full.
+ * Threads: the control thread writes commands and reads outcomes, the worker the reverse. */
+#ifndef NET_COMMAND_H
+#define NET_COMMAND_H
+
+#include "core/addr.h"
+#include "core/trace.h"
+#include "rtp/ext.h"
+#include "rtp/rewrite.h"
+#include "rtp/seal.h"
+
+enum {
+    COMMAND_N = 256,   /* mailbox to a worker; the control thread queues what does not fit */
+    OUTCOME_N = 1024,  /* mailbox from a worker */
+    OUTCOME_SPARE = 512, /* kept free for outcomes: events beyond are dropped, counted */
+    PRODUCER_ENCODINGS_MAX = 4,
+    PRODUCER_PT_MAX = 16,
+    CNAME_BYTES_MAX = 64,
+};
+
+enum command_kind {
+    COMMAND_NONE,
+    COMMAND_SOCKET_OPEN,
+    COMMAND_SOCKET_CLOSE,
+    COMMAND_TRANSPORT_OPEN,
+    COMMAND_TRANSPORT_CONNECT,
+    COMMAND_TRANSPORT_CLOSE,  /* its producers and consumers must have been closed before */
+    COMMAND_PRODUCER_OPEN,
+    COMMAND_PRODUCER_CLOSE,   /* its consumers must have been closed before */
+    COMMAND_PRODUCER_PAUSE,
+    COMMAND_PRODUCER_RESUME,
+    COMMAND_CONSUMER_OPEN,
+    COMMAND_CONSUMER_CLOSE,
+    COMMAND_CONSUMER_PAUSE,
+    COMMAND_CONSUMER_RESUME,
+    COMMAND_CONSUMER_KEYFRAME,
+    COMMAND_TRACE_EVENTS, /* which trace events of an object are wanted */
+    COMMAND_STATS,
+    COMMAND_TRACE_DUMP,
+    COMMAND_STOP,
+    COMMAND_KIND_N,
+};
+
+enum object_kind { OBJECT_WORKER, OBJECT_SOCKET, OBJECT_TRANSPORT, OBJECT_PRODUCER, OBJECT_CONSUMER, OBJECT_KIND_N };
+
+/* Trace events a controller may ask for (mediasoup's names). */
+enum trace_event_bit {
+    TRACE_BIT_KEYFRAME = 1 << 0,
+    TRACE_BIT_NACK = 1 << 1,
+    TRACE_BIT_PLI = 1 << 2,
+    TRACE_BIT_FIR = 1 << 3,
+    TRACE_BIT_RTP = 1 << 4,
+    TRACE_BIT_SR = 1 << 5,
+};
+
+enum media_kind { MEDIA_AUDIO, MEDIA_VIDEO };
+
+struct command_socket_open {
+    int fd;            /* bound, non-blocking; the worker owns it from here on, also when it fails */
+    bool shared;       /* several transports, by remote address; else one transport takes all that comes */
+    struct addr local; /* as bound, port filled */
+};
+
+struct srtp_keys { /* master key + salt, seal_key_bytes(suite) each; wiped after use */
+    enum seal_suite suite; /* SEAL_NONE: plain RTP */
+    uint8_t in[SEAL_KEY_BYTES_MAX];
+    uint8_t out[SEAL_KEY_BYTES_MAX];
+};
+
+struct command_transport_open {
+    uint32_t rtp_socket;
+    uint32_t rtcp_socket; /* == rtp_socket with rtcp-mux */
+    bool comedia;         /* learn the remote addresses from the first valid packet */
+    bool srtp_wanted;     /* drop media until keys are there */
+    char cname[CNAME_BYTES_MAX]; /* for reports of its own (RR); zero-terminated */
+};
+
+struct command_transport_connect {
+    struct addr remote;      /* family 0: keep (comedia) */
+    struct addr rtcp_remote; /* family 0: same as remote with rtcp-mux, or learnt */
+    struct srtp_keys keys;
+};
+
+struct producer_pt { /* one negotiated payload type of a producer */
+    uint8_t pt;
+    uint8_t media_pt; /* REWRITE_PT_NONE; or, when this is RTX: the payload type it repairs */
+    uint8_t codec;    /* enum rtp_codec */
+    uint32_t clock_rate;
+};
+
+struct producer_encoding {
+    uint32_t ssrc;     /* 0: learnt by rid or mid */
+    uint32_t rtx_ssrc; /* 0: none, or learnt by rrid */
+    uint8_t rid_bytes;
+    bool dtx;
+    char rid[RTP_RID_BYTES_MAX];
+};
+
+struct command_producer_open {
+    uint32_t transport;
+    enum media_kind kind;
+    bool paused;
+    bool nack, pli, fir;   /* what we may send upstream */
+    bool rtcp_reduced;     /* RFC 5506 */
+    uint8_t pt_n, encodings_n, mid_bytes;
+    struct producer_pt pt[PRODUCER_PT_MAX];
+    struct producer_encoding encodings[PRODUCER_ENCODINGS_MAX];
+    struct rtp_ext_ids ext_ids;
+    char mid[RTP_MID_BYTES_MAX];
+    int64_t keyframe_delay_us;
+};
+
+struct command_consumer_open {
+    uint32_t transport;
+    uint32_t producer;
+    uint8_t encoding; /* of the producer */
+    enum media_kind kind;
+    bool paused;
+    bool nack;         /* the receiver may NACK: retention counts it */
+    uint8_t priority;  /* 1..255 */
+    uint16_t seq_first, rtx_seq_first;
+    uint32_t ts_first; /* added to the producer's timestamps */
+    struct rewrite rewrite;
+    char cname[CNAME_BYTES_MAX]; /* the producer's */
+};
+
+struct command_trace_events {
+    enum object_kind object;
+    uint32_t bits; /* enum trace_event_bit */
+};
+
+struct command {
+    enum command_kind kind;
+    uint32_t index;  /* of the object that the command is about */
+    uint64_t cookie; /* not 0 */
+    void *payload;   /* COMMAND_TRACE_DUMP: struct trace to be filled; returned by the outcome */
+    union {
+        struct command_socket_open socket_open;
+        struct command_transport_open transport_open;
+        struct command_transport_connect transport_connect;
+        struct command_producer_open producer_open;
+        struct command_consumer_open consumer_open;
+        struct command_trace_events trace_events;
+        enum object_kind stats; /* of which kind of object `index` is */
+    };
+};
+
+/* ---- statistics, as values ---- */
+
+struct stream_stats { /* one RTP stream, in or out */
+    uint32_t ssrc, rtx_ssrc;
+    uint64_t packets, bytes;       /* media, retransmissions apart */
+    uint64_t packets_rtx, bytes_rtx; /* retransmitted by us, or received as such */
+    uint64_t packets_dropped;      /* came, not used */
+    uint64_t packets_repaired;     /* recovered by RTX or late */
+    int64_t packets_lost;
+    uint8_t fraction_lost;
+    uint32_t jitter;               /* timestamp units */
+    uint32_t bitrate_bps, packet_rate;
+    int64_t rtt_us;                /* 0 unknown */
+    uint8_t score;
+    uint64_t nacks, nacked_packets, plis, firs; /* in: sent upstream; out: received */
+    uint64_t nack_served, nack_missed, nack_suppressed, nack_overflowed, nack_early;
+    uint32_t retained_n;           /* slots held now (in only) */
+    int64_t retain_us;             /* retention of now (in only) */
+    uint64_t restarts, duplicates, keyframes;
+};
+
+struct transport_stats {
+    struct addr remote, local, rtcp_remote;
+    bool connected, rtcp_learnt, sealed;
+    uint64_t packets_in, bytes_in, packets_out, bytes_out; /* on the wire, UDP payload */
+    uint64_t rtp_packets_in, rtp_packets_out, rtcp_packets_in, rtcp_packets_out;
+    uint64_t send_failed, dropped;
+    uint32_t bitrate_in_bps, bitrate_out_bps;
+    int64_t rtt_us;
+};
+
+struct producer_stats {
+    bool paused;
+    uint32_t consumers_n, encodings_n;
+    struct stream_stats encodings[PRODUCER_ENCODINGS_MAX];
+};
+
+struct consumer_stats {
+    bool paused, producer_paused;
+    uint16_t seq_max;
+    uint8_t producer_score;
+    struct stream_stats stream;
+};
+
+/* ---- outcomes and events ---- */
+
+enum event_kind {
+    EVENT_NONE,
+    EVENT_TUPLE,        /* transport learnt its remote address */
+    EVENT_RTCP_TUPLE,
+    EVENT_SCORE,        /* producer: scores of encodings; consumer: its own and the producer's */
+    EVENT_TRACE,        /* as asked for by COMMAND_TRACE_EVENTS */
+    EVENT_SOCKET_DEAD,
+    EVENT_ENGINE_DEAD,  /* io_wait() failed: the worker has stopped */
+};
+
+struct event_score {
+    uint8_t encodings_n;
+    uint8_t score[PRODUCER_ENCODINGS_MAX]; /* consumer: [0] its own, [1] the producer's */
+    uint32_t ssrc[PRODUCER_ENCODINGS_MAX];
+};
+
+struct event_trace {
+    enum trace_event_bit bit;
+    bool out; /* direction */
+    uint32_t ssrc;
+    uint16_t seq;
+    uint8_t payload_type;
+    bool marker, keyframe, rtx;
+    uint32_t rtp_ts;
+    uint32_t bytes; /* or, for NACK, packets asked for */
+    int64_t at_us;
+};
+
+struct outcome {
+    uint64_t cookie; /* 0: an event */
+    int result;      /* 0 or -errno */
+    enum command_kind command;
+    enum event_kind event;
+    enum object_kind object;
+    uint32_t index;
+    void *payload;
+    union {
+        struct addr tuple; /* EVENT_TUPLE: remote */
+        struct event_score score;
+        struct event_trace trace;
+        struct transport_stats transport;
+        struct producer_stats producer;
+        struct consumer_stats consumer;
+    };
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* rtcp/nack.h - what a producer's stream is missing, and when to ask for it. BEHAVIOUR 2.2, scheduled exactly.
+ *
+ * First request NACK_DELAY_US after the gap was seen (reordering is absorbed), again after each RTT, NACK_TRIES times at most.
+ * Over NACK_LIST_MAX: everything before the last key frame goes; if that is not enough, all goes and a key frame is asked for.
+ * No timer inside: the owner asks nack_due_us(). Threads: the owner's; time is an argument; 12 KB, touched as used, no allocation. */
+#ifndef RTCP_NACK_H
+#define RTCP_NACK_H
+
+#include "core/base.h"
+
+enum {
+    NACK_DELAY_US = 10000,
+    NACK_RTT_DEFAULT_US = 100000,
+    NACK_TRIES = 10,
+    NACK_LIST_MAX = 1000,
+    NACK_AGE_MAX = 10000, /* numbers behind the newest */
+};
+
+struct nack_item {
+    uint32_t seq_ext;
+    uint32_t due_ms; /* low bits of milliseconds, compared by difference */
+    uint8_t tries;
+};
+
+struct nack_list {
+    bool started, wants_keyframe;
+    uint32_t seq_max;       /* extended */
+    uint32_t keyframe_seq;  /* extended number of the last key frame */
+    bool keyframe_known;
+    uint32_t n, at;         /* ring of items in ascending order of number */
+    int64_t due_us;         /* earliest, INT64_MAX for none */
+    uint64_t gaps, asked, recovered, given_up, cleared;
+    struct nack_item items[NACK_LIST_MAX];
+};
+
+/* Touches the head only, not the items. */
+void nack_init(struct nack_list *list);
+/* After a pause or a restart of numbering: forgets everything. */
+void nack_reset(struct nack_list *list);
+
+/* A packet came (media, or recovered by RTX). True when it had been asked for or was missing. */
+bool nack_receive(struct nack_list *list, uint32_t seq_ext, bool keyframe, int64_t now_us);
+
+/* When something is to be asked for; INT64_MAX for nothing. */
+int64_t nack_due_us(const struct nack_list *list);
+
+/* The numbers to ask for now, ascending; marks them as asked. `wants_keyframe` is set (and cleared inside) when the list was given up. */
+size_t nack_take(struct nack_list *list, int64_t now_us, int64_t rtt_us, uint16_t *seqs, size_t seqs_max,
+                 bool *wants_keyframe);
+
+#endif

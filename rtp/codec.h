@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* rtp/codec.h - the little that the relay reads of a payload: does a key frame start here.
+ *
+ * RFC 7741 (VP8), RFC 9628 (VP9), RFC 6184 (H264), RFC 7798 (H265), the AV1 RTP specification. Payloads may be
+ * end-to-end encrypted or nonsense: everything is bounds-checked and a doubt answers "no". No state. */
+#ifndef RTP_CODEC_H
+#define RTP_CODEC_H
+
+#include "core/base.h"
+
+enum rtp_codec {
+    RTP_CODEC_OTHER, /* audio, and what has no key frames */
+    RTP_CODEC_VP8,
+    RTP_CODEC_VP9,
+    RTP_CODEC_H264,
+    RTP_CODEC_H265,
+    RTP_CODEC_AV1,
+};
+
+/* From the mime type's second part, any case ("VP8"). */
+enum rtp_codec rtp_codec_of_name(const char *name);
+
+bool rtp_codec_keyframe(enum rtp_codec codec, const uint8_t *payload, size_t bytes);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* rtp/resend.h - a consumer's pending and recent resends: once per RTT per packet, paced, early NACKs remembered.
+ *
+ * Sequence numbers are the consumer's own (16 bits, as NACKed). The queue and the memory of recent resends are small and fixed; what does
+ * not fit is counted and forgotten (the receiver asks again). Threads: the owner's. 700 bytes, no allocation. */
+#ifndef RTP_RESEND_H
+#define RTP_RESEND_H
+
+#include "rtp/seq.h"
+
+enum {
+    RESEND_QUEUE_N = 64,
+    RESEND_RECENT_N = 128,    /* direct-mapped by seq */
+    RESEND_EARLY_N = 8,       /* NACKs for packets that have not come yet */
+    RESEND_RTT_UNKNOWN_US = 100000,
+    RESEND_BURST = 4,         /* tokens at most */
+    RESEND_INTERVAL_US = 2500, /* one token each: 400 a second, or a quarter of the stream's rate when that is more */
+};
+
+struct resend {
+    uint16_t queue[RESEND_QUEUE_N];
+    uint8_t queue_at, queue_n;
+    uint8_t early_n;
+    uint16_t early[RESEND_EARLY_N];
+    struct {
+        uint16_t seq;
+        uint16_t at_ms; /* low bits of the millisecond of the last resend, 0 = never */
+    } recent[RESEND_RECENT_N];
+    uint32_t tokens_q8; /* tokens * 256 */
+    uint32_t interval_us;
+    int64_t tokens_at_us;
+    uint64_t requested, queued, suppressed, served, missed, overflowed, early_served; /* packets */
+};
+
+void resend_init(struct resend *resend, int64_t now_us);
+
+/* One NACKed number. Suppressed when resent at most `rtt_us` ago (0 = unknown) or queued already. `sent` says whether it has been sent at all
+ * (seq not newer than the newest sent): if not, it is remembered as early. */
+void resend_request(struct resend *resend, uint16_t seq, bool sent, int64_t rtt_us, int64_t now_us);
+
+/* The next number that may be resent now, oldest first, and its token is spent; false when the queue is empty or the pace forbids it.
+ * The caller serves it or calls resend_missed(). */
+bool resend_take(struct resend *resend, int64_t now_us, uint16_t *seq);
+void resend_done(struct resend *resend, uint16_t seq, int64_t now_us); /* was sent */
+void resend_missed(struct resend *resend, uint16_t seq);               /* not retained (any more) */
+
+/* A packet with this number is about to be sent for the first time: was it asked for already? */
+bool resend_was_early(struct resend *resend, uint16_t seq);
+
+/* When resend_take() will next succeed; INT64_MAX with an empty queue. */
+int64_t resend_due_us(const struct resend *resend, int64_t now_us);
+
+/* Pace from the stream's packet rate: max(400, a quarter of it) a second. */
+void resend_set_rate(struct resend *resend, uint32_t packets_per_second);
+void resend_clear(struct resend *resend);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* rtp/seqmap.h - a consumer's numbering: producer sequence numbers to its own and back again.
+ *
+ * A consumer sends one gapless-where-possible sequence whatever happens behind it: packets it does not take, pauses, a producer that
+ * starts anew. While everything is forwarded this is one range {first in, first out, deltas}; each interruption opens another.
+ * The last SEQMAP_RANGES ranges are kept: NACKs and late packets that belong to older ones are refused. Real losses stay visible as gaps.
+ * Behind this interface a second form (one record per sent packet) will serve consumers that drop layers.
+ * Threads: the owner's. 400 bytes, no allocation. */
+#ifndef RTP_SEQMAP_H
+#define RTP_SEQMAP_H
+
+#include "rtp/seq.h"
+
+enum { SEQMAP_RANGES = 16 };
+
+struct seqmap_range {
+    uint32_t first_in;  /* extended, of the producer's stream */
+    uint32_t first_out; /* extended */
+    uint32_t ts_delta;  /* out - in, mod 2^32 */
+    uint32_t in_end;    /* highest in-number forwarded in it + 1 */
+    uint32_t stream;    /* tag of the producer stream (generation included) it came from */
+};
+
+struct seqmap {
+    struct seqmap_range ranges[SEQMAP_RANGES]; /* ring, newest at `newest` */
+    uint8_t newest, n;
+    bool sync;        /* the next packet opens a range right behind what was sent */
+    uint32_t out_max; /* highest extended out-number sent */
+    uint32_t ts_max;  /* out timestamp of the newest packet */
+    int64_t sent_us;  /* when */
+};
+
+/* `seq_first` in [2, 2^15) and `ts_first` are random, given by the caller (RFC 3550 5.1). */
+void seqmap_init(struct seqmap *map, uint16_t seq_first, uint32_t ts_first);
+
+struct seqmap_out {
+    uint16_t seq;
+    uint32_t seq_ext;
+    uint32_t rtp_ts;
+    uint32_t ts_delta;
+};
+
+/* Maps a packet that is to be forwarded. Numbers behind the newest range's start go by the range they belong to.
+ * A new `stream` tag or seqmap_sync() opens a range: its timestamps continue from the last sent one by the time that has passed
+ * (`clock_rate`) when the stream is another, and unchanged when it is the same stream.
+ * False: late, and its range is gone or its place was closed (DROP_CONSUMER_GAP). */
+bool seqmap_forward(struct seqmap *map, uint32_t stream, uint32_t seq_ext, uint32_t rtp_ts,
+                    uint32_t clock_rate, int64_t now_us, struct seqmap_out *out);
+
+/* This packet is not forwarded on purpose: numbers behind it move down by one. A late one changes nothing. */
+void seqmap_drop(struct seqmap *map, uint32_t stream, uint32_t seq_ext);
+
+/* The next forwarded packet follows the last sent one without a gap (resume). */
+void seqmap_sync(struct seqmap *map);
+
+struct seqmap_in {
+    uint32_t stream;
+    uint32_t seq_ext; /* of the producer's stream */
+    uint32_t out_ext;
+    uint32_t ts_delta;
+};
+
+/* Which packet was sent as `seq`. False: never sent, or its range is forgotten. */
+bool seqmap_reverse(const struct seqmap *map, uint16_t seq, struct seqmap_in *in);
+
+#endif
