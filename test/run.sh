@@ -81,9 +81,9 @@ build() {
   return 1
 }
 
-# read_ctest_log FILE SCREEN: one line "NAME PASSED FAILED" per test. A test that prints no "N passed,
-# M failed" is one test; one that failed in another way than by its count has one failure more. Only
-# what ctest prints on the screen tells a skipped test from a passed one.
+# read_ctest_log FILE SCREEN: one line "NAME PASSED FAILED" per test. A test that prints no "N
+# passed, M failed" is one test; one that failed in another way than by its count has one
+# failure more. Only what ctest prints on the screen tells a skipped test from a passed one.
 read_ctest_log() {
   awk -v screen="$2" '
     BEGIN {

@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Scripts, one a line: sluice_test_script(sluicectl_help test/ctl_help.sh LABELS integration)
+sluice_test_script(tidy test/tidy)
+sluice_test_script(tidy_test test/tidy_test)

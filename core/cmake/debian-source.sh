@@ -23,7 +23,8 @@ codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 # shellcheck disable=SC2016  # the format's $(...) is apt's, not the shell's
 archive=$(apt-get indextargets --no-release-info --format '$(RELEASE) $(REPO_URI)' \
   'Created-By: Packages' |
-  awk -v c="$codename" '$1 == c || $1 ~ /^(stable|oldstable|testing|unstable|sid)$/ {print $2; exit}')
+  awk -v c="$codename" '
+    $1 == c || $1 ~ /^(stable|oldstable|testing|unstable|sid)$/ { print $2; exit }')
 [ -n "$archive" ] || fail "apt knows no Debian archive"
 
 mkdir -p "$(dirname "$dest")"

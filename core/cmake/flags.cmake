@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The interface target `sluice_flags`: language, warnings, sanitizers. Every target of ours links it.
-# A target with the property SLUICE_TEST may define functions that only a generated file declares.
+# The interface target `sluice_flags`: language, warnings, sanitizers. Every target of ours links
+# it. One with the property SLUICE_TEST may define functions that only a generated file declares.
 include(CheckIPOSupported)
 include(CheckPIESupported)
 
@@ -25,7 +25,8 @@ target_include_directories(sluice_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(sluice_flags INTERFACE _GNU_SOURCE SLUICE_VERSION="${PROJECT_VERSION}")
 target_compile_options(sluice_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wvla -Wundef -Wstrict-prototypes
-  $<$<NOT:$<BOOL:$<TARGET_PROPERTY:SLUICE_TEST>>>:-Wmissing-prototypes> -Wimplicit-fallthrough -Werror -fno-common -fno-omit-frame-pointer -ffunction-sections
+  $<$<NOT:$<BOOL:$<TARGET_PROPERTY:SLUICE_TEST>>>:-Wmissing-prototypes>
+  -Wimplicit-fallthrough -Werror -fno-common -fno-omit-frame-pointer -ffunction-sections
   -fdata-sections)
 target_link_options(sluice_flags INTERFACE -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now)
 target_link_libraries(sluice_flags INTERFACE Threads::Threads)

@@ -7,7 +7,8 @@
 
 # What every build needs.
 # shellcheck disable=SC2034  # used by those who source this
-build_packages=(gcc libc6-dev make cmake ninja-build pkg-config dpkg-dev libsrtp2-dev libjansson-dev)
+build_packages=(gcc libc6-dev make cmake ninja-build pkg-config dpkg-dev libsrtp2-dev
+  libjansson-dev)
 
 missing_packages() {
   local package
