@@ -2,3 +2,4 @@
 # Scripts, one a line: sluice_test_script(sluicectl_help test/ctl_help.sh LABELS integration)
 sluice_test_script(tidy test/tidy)
 sluice_test_script(tidy_test test/tidy_test)
+sluice_test_script(install test/install_test.sh)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # sluice_library(NAME [DEPS target...] [SOURCES file...])
 #   The static library of a folder. Without sources it only passes its DEPS on.
-# sluice_program(NAME [DEPS target...] [SOURCES file...])
-#   A program in build/<preset>/bin/, installed by the caller. Without sources there is none.
+# sluice_program(NAME [INSTALL folder] [DEPS target...] [SOURCES file...])
+#   A program in build/<preset>/bin/, installed into `folder` if that is given. Without sources
+#   there is none.
 function(sluice_library name)
   cmake_parse_arguments(arg "" "" "DEPS;SOURCES" ${ARGN})
   if(arg_SOURCES)
@@ -16,9 +17,12 @@ function(sluice_library name)
 endfunction()
 
 function(sluice_program name)
-  cmake_parse_arguments(arg "" "" "DEPS;SOURCES" ${ARGN})
+  cmake_parse_arguments(arg "" "INSTALL" "DEPS;SOURCES" ${ARGN})
   if(arg_SOURCES)
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE sluice_flags ${arg_DEPS})
+    if(arg_INSTALL)
+      install(TARGETS ${name} DESTINATION ${arg_INSTALL})
+    endif()
   endif()
 endfunction()

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Installs into an empty folder and looks at what is there: the list of files, the unit with systemd's
+# own checks, the man pages with two formatters, the completion, the sample configuration.
+set -euo pipefail
+build=${SLUICE_BUILD:?}
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+passed=0
+failed=0
+
+# check WHAT COMMAND...: one test; what the command printed is shown if it failed.
+check() {
+  local what=$1 out
+  shift
+  if out=$("$@" 2>&1); then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    printf 'FAILED: %s\n%s\n' "$what" "$out"
+  fi
+}
+
+# A program that this build does not make is not expected.
+programs() {
+  local path
+  for path in sbin/sluiced bin/sluicectl bin/sluice-perf; do
+    [ ! -x "$build/bin/${path#*bin/}" ] || echo "usr/$path"
+  done
+}
+
+list_is_complete() {
+  diff <(
+    {
+      programs
+      cat <<'EOF'
+etc/sluice/sluiced.json
+usr/lib/systemd/system/sluiced.service
+usr/lib/sysctl.d/60-sluice.conf
+usr/lib/sysusers.d/sluice.conf
+usr/share/bash-completion/completions/sluicectl
+usr/share/doc/sluice/LICENSE
+usr/share/doc/sluice/sluiced.json
+usr/share/man/man1/sluice-perf.1
+usr/share/man/man1/sluicectl.1
+usr/share/man/man8/sluiced.8
+EOF
+    } | sort
+  ) <(cd "$root" && find . -type f | sed 's,^\./,,' | sort)
+}
+
+unit_verifies() {
+  # systemd wants the program to be there.
+  mkdir -p "$root/unit"
+  cp /bin/true "$root/unit/program"
+  sed "s,^ExecStart=[^ ]*,ExecStart=$root/unit/program," \
+    "$root/usr/lib/systemd/system/sluiced.service" >"$root/unit/sluiced.service"
+  local out
+  out=$(systemd-analyze verify --man=no "$root/unit/sluiced.service" 2>&1) && [ -z "$out" ] && return
+  echo "$out"
+  return 1
+}
+
+# The whole number that systemd-analyze prints is the exposure times ten.
+unit_is_sandboxed() {
+  systemd-analyze security --offline=true --no-pager --threshold=20 "$root/unit/sluiced.service"
+}
+
+unit_allows() {
+  local call
+  for call in io_uring_setup io_uring_enter io_uring_register sched_setaffinity; do
+    grep -q "^SystemCallFilter=[^~]*\<$call\>" "$root/unit/sluiced.service" || return 1
+  done
+}
+
+unit_starts_the_installed() {
+  grep -qx "ExecStart=/usr/sbin/sluiced --config /etc/sluice/sluiced.json" \
+    "$root/usr/lib/systemd/system/sluiced.service"
+}
+
+manual_is_clean() {
+  local out
+  out=$(mandoc -T lint -W warning "$1" 2>&1; LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l -Tutf8 -Z \
+    "$1" 2>&1 >/dev/null)
+  [ -z "$out" ] || { echo "$out"; return 1; }
+}
+
+# Every long option of a program is in its man page.
+manual_is_complete() {
+  local option missing=0
+  while read -r option; do
+    if ! grep -qE "Fl -${option#--}( |\$)" "$2"; then
+      echo "$option is not in $2"
+      missing=1
+    fi
+  done < <("$1" --help 2>&1 | grep -oE -- '(^|[^-a-z])--[a-z][a-z-]+' | grep -oE -- '--.*' | sort -u)
+  return $missing
+}
+
+configuration_stays() {
+  echo '{"mine": 1}' >"$root/etc/sluice/sluiced.json"
+  install_all
+  grep -q mine "$root/etc/sluice/sluiced.json"
+}
+
+install_all() {
+  DESTDIR=$root cmake --install "$build" --prefix /usr
+}
+
+check "cmake --install" install_all
+check "list of files" list_is_complete
+check "unit: systemd-analyze verify" unit_verifies
+check "unit: systemd-analyze security" unit_is_sandboxed
+check "unit: system calls" unit_allows
+check "unit: the installed program" unit_starts_the_installed
+for page in man8/sluiced.8 man1/sluicectl.1 man1/sluice-perf.1; do
+  program=$(basename "${page%.?}")
+  check "$program: man page" manual_is_clean "$root/usr/share/man/$page"
+  if [ -x "$build/bin/$program" ]; then
+    check "$program: options" manual_is_complete "$build/bin/$program" "$root/usr/share/man/$page"
+  fi
+done
+check "completion" bash -n "$root/usr/share/bash-completion/completions/sluicectl"
+if [ -x "$build/bin/sluiced" ]; then
+  check "sample configuration" "$build/bin/sluiced" --check-config \
+    --config "$root/etc/sluice/sluiced.json"
+fi
+check "a second installation leaves the configuration" configuration_stays
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
