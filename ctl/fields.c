@@ -34,8 +34,8 @@ static void text_set(char *to, size_t to_bytes, const char *fmt, ...)
     va_end(args);
     if (wrote < 0)
         to[0] = '\0';
-    else if ((size_t)wrote >= to_bytes)
-        cut_on_character(to, to_bytes - 1);
+    /* Not only where it was cut here: a text from elsewhere may have been cut already. */
+    cut_on_character(to, to_bytes - 1);
 }
 
 /* What a value is, in a few words. */
@@ -363,6 +363,15 @@ bool fields_fail(const struct fields *f, const char *key, const char *expected)
     char path[FIELD_PATH_BYTES];
     const json_t *value = key && f->value ? json_object_get(f->value, key) : f->value;
     return fail_at(f, fields_path(f, key, path), expected, value);
+}
+
+json_t *fields_done(json_t *value, int bad, struct field_error *err)
+{
+    if (value && bad == 0)
+        return value;
+    json_decref(value);
+    field_error_set(err, "", "memory for the result", "none left");
+    return NULL;
 }
 
 const char *fields_path(const struct fields *f, const char *key, char path[FIELD_PATH_BYTES])

@@ -104,6 +104,11 @@ bool fields_only(const struct fields *f, const char *const names[]);
  * is NULL; what it has there becomes `got`. Always false, to be returned. */
 bool fields_fail(const struct fields *f, const char *key, const char *expected);
 
+/* Hands out what was built. `bad` is the sum of the results of jansson's setters: where one failed
+ * there was no memory; then `value` is released, the error says so, and NULL comes back, as it does
+ * for a NULL value. */
+json_t *fields_done(json_t *value, int bad, struct field_error *err);
+
 /* The place of a field of `f` (key NULL: of `f`). Returns `path`. */
 const char *fields_path(const struct fields *f, const char *key, char path[FIELD_PATH_BYTES]);
 
