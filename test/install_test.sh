@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Installs into an empty folder and looks at what is there: the list of files, the unit with systemd's
-# own checks, the man pages with two formatters, the completion, the sample configuration.
+# Installs into an empty folder and looks at what is there: the list of files, the unit with
+# systemd's own checks, the man pages with two formatters, the completion, the configuration.
 set -euo pipefail
 build=${SLUICE_BUILD:?}
 root=$(mktemp -d)
@@ -55,10 +55,11 @@ unit_verifies() {
   cp /bin/true "$root/unit/program"
   sed "s,^ExecStart=[^ ]*,ExecStart=$root/unit/program," \
     "$root/usr/lib/systemd/system/sluiced.service" >"$root/unit/sluiced.service"
-  local out
-  out=$(systemd-analyze verify --man=no "$root/unit/sluiced.service" 2>&1) && [ -z "$out" ] && return
-  echo "$out"
-  return 1
+  local out unit=$root/unit/sluiced.service
+  if ! out=$(systemd-analyze verify --man=no "$unit" 2>&1) || [ -n "$out" ]; then
+    echo "$out"
+    return 1
+  fi
 }
 
 # The whole number that systemd-analyze prints is the exposure times ten.
@@ -93,7 +94,8 @@ manual_is_complete() {
       echo "$option is not in $2"
       missing=1
     fi
-  done < <("$1" --help 2>&1 | grep -oE -- '(^|[^-a-z])--[a-z][a-z-]+' | grep -oE -- '--.*' | sort -u)
+  done < <("$1" --help 2>&1 | grep -oE -- '(^|[^-a-z])--[a-z][a-z-]+' | grep -oE -- '--.*' |
+    sort -u)
   return $missing
 }
 
