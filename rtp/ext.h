@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* rtp/ext.h - header extensions by meaning: find them in a packet, write them into another. RFC 8285.
+/* rtp/ext.h - header extensions by meaning: find them in a packet, write them into another. RFC
+ * 8285.
  *
  * A transport or consumer negotiates ids per kind; a packet's elements are found once (rtp_exts)
  * and written for every consumer with its own ids. Threads: values, no state. */
@@ -16,7 +17,8 @@
     X(ABS_SEND_TIME, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time")                 \
     X(TWCC, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01")           \
     X(AUDIO_LEVEL, "urn:ietf:params:rtp-hdrext:ssrc-audio-level")                                  \
-    X(DEPENDENCY, "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension") \
+    X(DEPENDENCY,                                                                                  \
+      "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension")   \
     X(ORIENTATION, "urn:3gpp:video-orientation")                                                   \
     X(TOFFSET, "urn:ietf:params:rtp-hdrext:toffset")                                               \
     X(ABS_CAPTURE, "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time")                \
@@ -24,6 +26,7 @@
     X(PACKET_ID, "urn:mediasoup:params:rtp-hdrext:packet-id")
 
 enum rtp_ext_kind {
+
 #define RTP_EXT_ENUM(name, uri) RTP_EXT_##name,
     RTP_EXT_LIST(RTP_EXT_ENUM)
 #undef RTP_EXT_ENUM
@@ -49,8 +52,9 @@ static_assert(RTP_EXT_N <= 16, "present is 16 bits");
 const char *rtp_ext_uri(enum rtp_ext_kind kind);
 int rtp_ext_kind_of_uri(const char *uri); /* -1 for an unknown one */
 
-/* Finds the elements of `ids` in a parsed packet. Malformed elements end the search: what came before counts.
- * Id 15 of the one-byte form ends it too (RFC 8285 4.2); padding bytes are passed over; the first of a kind counts. */
+/* Finds the elements of `ids` in a parsed packet. Malformed elements end the search: what came
+ * before counts. Id 15 of the one-byte form ends it too (RFC 8285 4.2); padding bytes are passed
+ * over; the first of a kind counts. */
 void rtp_exts_find(struct rtp_exts *out, const uint8_t *data, const struct rtp_packet *packet,
                    const struct rtp_ext_ids *ids);
 
@@ -59,9 +63,16 @@ static inline bool rtp_exts_has(const struct rtp_exts *exts, enum rtp_ext_kind k
     return exts->present >> kind & 1;
 }
 
+/* May this element stand in the one-byte form? RFC 8285 4.2: ids 1..14, lengths 1..16. */
+static inline bool rtp_ext_fits_one_byte(uint8_t id, size_t bytes)
+{
+    return id >= 1 && id <= 14 && bytes >= 1 && bytes <= 16;
+}
+
 /* Writes an extension block, element by element, into `data` at `at` (where the 4-byte head goes).
  *     rtp_ext_writer_init(); rtp_ext_write()...; end = rtp_ext_writer_end()
- * The form (one-byte where every id is 1..14 and every length 1..16, else two-byte) is chosen by the caller. */
+ * `bytes_max` is the size of `data`: nothing is written at it or behind. The form is chosen by the
+ * caller. */
 struct rtp_ext_writer {
     uint8_t *data;
     size_t head_at, at, bytes_max;
@@ -71,12 +82,12 @@ struct rtp_ext_writer {
 void rtp_ext_writer_init(struct rtp_ext_writer *writer, uint8_t *data, size_t at, size_t bytes_max,
                          bool two_byte);
 
-/* Offset of the element's value inside data (so that the caller can patch it later), or 0 when it has no room
- * or does not fit the form. */
+/* Offset of the element's value inside data (so that the caller can patch it later), or 0 when it
+ * has no room or does not fit the form. `value` NULL writes zeros. */
 size_t rtp_ext_write(struct rtp_ext_writer *writer, uint8_t id, const uint8_t *value, size_t bytes);
 
-/* Pads to 32 bits and writes the head. Returns where the payload goes: `head_at` itself when nothing was written
- * (then there is no block and the X bit stays 0). */
+/* Pads to 32 bits and writes the head. Returns where the payload goes: `head_at` itself when
+ * nothing was written (then there is no block and the X bit stays 0). */
 size_t rtp_ext_writer_end(struct rtp_ext_writer *writer);
 
 #endif

@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Fuzz targets, one a line: sluice_fuzz(rtp_packet LIBS sluice_rtp)
+sluice_fuzz(rtp_packet LIBS sluice_rtp)
+sluice_fuzz(rtp_ext LIBS sluice_rtp)

@@ -2,5 +2,11 @@
 # Suites of rtp/, one noun a line: noun -> test/rtp_noun_test.c with rtp_noun_suite().
 sluice_test_folder(rtp
   SUITES
+    ext
+    packet
+    rate
+    score
+    seq
+    source
   THREADS
   LIBS sluice_rtp)
