@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* net/command.h - what the control thread tells a worker, and what the worker answers.
  *
- * The control thread owns the object model and every index: it takes a free index, checks everything, posts one
- * struct command and answers its controller when the outcome with the same cookie comes back. A worker applies commands
- * between turns, in order. An index is free again when the outcome of its close is back, so an event
- * about it can never be about its successor. Commands carry compiled values, no strings but the few that go on the wire, no
- * pointers but a payload buffer that the outcome returns.
+ * The control thread owns the object model and every index: it takes a free index, checks
+ * everything, posts one struct command and answers its controller when the outcome with the same
+ * cookie comes back. A worker applies commands between turns, in order. An index is free again when
+ * the outcome of its close is back, so an event about it can never be about its successor. Commands
+ * carry compiled values, no strings but the few that go on the wire, no pointers but a payload
+ * buffer that the outcome returns.
  *
- * Outcomes with cookie 0 are events. Every command gets exactly one outcome: the worker takes a command only when there is room
- * for its outcome; events are dropped and counted when the outbox is nearly full.
- * Threads: the control thread writes commands and reads outcomes, the worker the reverse. */
+ * Outcomes with cookie 0 are events. Every command gets exactly one outcome: the worker takes a
+ * command only when there is room for its outcome; events are dropped and counted when the outbox
+ * is nearly full. Threads: the control thread writes commands and reads outcomes, the worker the
+ * reverse. */
 #ifndef NET_COMMAND_H
 #define NET_COMMAND_H
 
@@ -20,8 +22,8 @@
 #include "rtp/seal.h"
 
 enum {
-    COMMAND_N = 256,   /* mailbox to a worker; the control thread queues what does not fit */
-    OUTCOME_N = 1024,  /* mailbox from a worker */
+    COMMAND_N = 256,     /* mailbox to a worker; the control thread queues what does not fit */
+    OUTCOME_N = 1024,    /* mailbox from a worker */
     OUTCOME_SPARE = 512, /* kept free for outcomes: events beyond are dropped, counted */
     PRODUCER_ENCODINGS_MAX = 4,
     PRODUCER_PT_MAX = 16,
@@ -34,9 +36,9 @@ enum command_kind {
     COMMAND_SOCKET_CLOSE,
     COMMAND_TRANSPORT_OPEN,
     COMMAND_TRANSPORT_CONNECT,
-    COMMAND_TRANSPORT_CLOSE,  /* its producers and consumers must have been closed before */
+    COMMAND_TRANSPORT_CLOSE, /* its producers and consumers must have been closed before */
     COMMAND_PRODUCER_OPEN,
-    COMMAND_PRODUCER_CLOSE,   /* its consumers must have been closed before */
+    COMMAND_PRODUCER_CLOSE, /* its consumers must have been closed before */
     COMMAND_PRODUCER_PAUSE,
     COMMAND_PRODUCER_RESUME,
     COMMAND_CONSUMER_OPEN,
@@ -51,7 +53,14 @@ enum command_kind {
     COMMAND_KIND_N,
 };
 
-enum object_kind { OBJECT_WORKER, OBJECT_SOCKET, OBJECT_TRANSPORT, OBJECT_PRODUCER, OBJECT_CONSUMER, OBJECT_KIND_N };
+enum object_kind {
+    OBJECT_WORKER,
+    OBJECT_SOCKET,
+    OBJECT_TRANSPORT,
+    OBJECT_PRODUCER,
+    OBJECT_CONSUMER,
+    OBJECT_KIND_N
+};
 
 /* Trace events a controller may ask for (mediasoup's names). */
 enum trace_event_bit {
@@ -66,12 +75,13 @@ enum trace_event_bit {
 enum media_kind { MEDIA_AUDIO, MEDIA_VIDEO };
 
 struct command_socket_open {
-    int fd;            /* bound, non-blocking; the worker owns it from here on, also when it fails */
-    bool shared;       /* several transports, by remote address; else one transport takes all that comes */
+    int fd; /* bound, non-blocking; the worker owns it from here on, also when it fails */
+    bool
+        shared; /* several transports, by remote address; else one transport takes all that comes */
     struct addr local; /* as bound, port filled */
 };
 
-struct srtp_keys { /* master key + salt, seal_key_bytes(suite) each; wiped after use */
+struct srtp_keys {         /* master key + salt, seal_key_bytes(suite) each; wiped after use */
     enum seal_suite suite; /* SEAL_NONE: plain RTP */
     uint8_t in[SEAL_KEY_BYTES_MAX];
     uint8_t out[SEAL_KEY_BYTES_MAX];
@@ -79,9 +89,9 @@ struct srtp_keys { /* master key + salt, seal_key_bytes(suite) each; wiped after
 
 struct command_transport_open {
     uint32_t rtp_socket;
-    uint32_t rtcp_socket; /* == rtp_socket with rtcp-mux */
-    bool comedia;         /* learn the remote addresses from the first valid packet */
-    bool srtp_wanted;     /* drop media until keys are there */
+    uint32_t rtcp_socket;        /* == rtp_socket with rtcp-mux */
+    bool comedia;                /* learn the remote addresses from the first valid packet */
+    bool srtp_wanted;            /* drop media until keys are there */
     char cname[CNAME_BYTES_MAX]; /* for reports of its own (RR); zero-terminated */
 };
 
@@ -110,8 +120,8 @@ struct command_producer_open {
     uint32_t transport;
     enum media_kind kind;
     bool paused;
-    bool nack, pli, fir;   /* what we may send upstream */
-    bool rtcp_reduced;     /* RFC 5506 */
+    bool nack, pli, fir; /* what we may send upstream */
+    bool rtcp_reduced;   /* RFC 5506 */
     uint8_t pt_n, encodings_n, mid_bytes;
     struct producer_pt pt[PRODUCER_PT_MAX];
     struct producer_encoding encodings[PRODUCER_ENCODINGS_MAX];
@@ -126,8 +136,8 @@ struct command_consumer_open {
     uint8_t encoding; /* of the producer */
     enum media_kind kind;
     bool paused;
-    bool nack;         /* the receiver may NACK: retention counts it */
-    uint8_t priority;  /* 1..255 */
+    bool nack;        /* the receiver may NACK: retention counts it */
+    uint8_t priority; /* 1..255 */
     uint16_t seq_first, rtx_seq_first;
     uint32_t ts_first; /* added to the producer's timestamps */
     struct rewrite rewrite;
@@ -144,6 +154,7 @@ struct command {
     uint32_t index;  /* of the object that the command is about */
     uint64_t cookie; /* not 0 */
     void *payload;   /* COMMAND_TRACE_DUMP: struct trace to be filled; returned by the outcome */
+
     union {
         struct command_socket_open socket_open;
         struct command_transport_open transport_open;
@@ -159,20 +170,20 @@ struct command {
 
 struct stream_stats { /* one RTP stream, in or out */
     uint32_t ssrc, rtx_ssrc;
-    uint64_t packets, bytes;       /* media, retransmissions apart */
+    uint64_t packets, bytes;         /* media, retransmissions apart */
     uint64_t packets_rtx, bytes_rtx; /* retransmitted by us, or received as such */
-    uint64_t packets_dropped;      /* came, not used */
-    uint64_t packets_repaired;     /* recovered by RTX or late */
+    uint64_t packets_dropped;        /* came, not used */
+    uint64_t packets_repaired;       /* recovered by RTX or late */
     int64_t packets_lost;
     uint8_t fraction_lost;
-    uint32_t jitter;               /* timestamp units */
+    uint32_t jitter; /* timestamp units */
     uint32_t bitrate_bps, packet_rate;
-    int64_t rtt_us;                /* 0 unknown */
+    int64_t rtt_us; /* 0 unknown */
     uint8_t score;
     uint64_t nacks, nacked_packets, plis, firs; /* in: sent upstream; out: received */
     uint64_t nack_served, nack_missed, nack_suppressed, nack_overflowed, nack_early;
-    uint32_t retained_n;           /* slots held now (in only) */
-    int64_t retain_us;             /* retention of now (in only) */
+    uint32_t retained_n; /* slots held now (in only) */
+    int64_t retain_us;   /* retention of now (in only) */
     uint64_t restarts, duplicates, keyframes;
 };
 
@@ -203,12 +214,12 @@ struct consumer_stats {
 
 enum event_kind {
     EVENT_NONE,
-    EVENT_TUPLE,        /* transport learnt its remote address */
+    EVENT_TUPLE, /* transport learnt its remote address */
     EVENT_RTCP_TUPLE,
-    EVENT_SCORE,        /* producer: scores of encodings; consumer: its own and the producer's */
-    EVENT_TRACE,        /* as asked for by COMMAND_TRACE_EVENTS */
+    EVENT_SCORE, /* producer: scores of encodings; consumer: its own and the producer's */
+    EVENT_TRACE, /* as asked for by COMMAND_TRACE_EVENTS */
     EVENT_SOCKET_DEAD,
-    EVENT_ENGINE_DEAD,  /* io_wait() failed: the worker has stopped */
+    EVENT_ENGINE_DEAD, /* io_wait() failed: the worker has stopped */
 };
 
 struct event_score {
@@ -237,6 +248,7 @@ struct outcome {
     enum object_kind object;
     uint32_t index;
     void *payload;
+
     union {
         struct addr tuple; /* EVENT_TUPLE: remote */
         struct event_score score;

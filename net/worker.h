@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* net/worker.h - one thread with its ring, slab and sockets, and every transport placed on it.
  *
- * worker.c is the spine: the way of an RTP packet from top to bottom. Nobody else touches a worker's objects: the control
- * thread posts commands (net/command.h) and takes outcomes.
+ * worker.c is the spine: the way of an RTP packet from top to bottom. Nobody else touches a
+ * worker's objects: the control thread posts commands (net/command.h) and takes outcomes.
  *
- * Threads: each function says whose it is. Memory: everything is mapped by worker_init() from the sums of its
- * configuration and touched as used; a turn allocates nothing. */
+ * Threads: each function says whose it is. Memory: everything is mapped by worker_init() from the
+ * sums of its configuration and touched as used; a turn allocates nothing. */
 #ifndef NET_WORKER_H
 #define NET_WORKER_H
 
@@ -18,18 +18,18 @@
 struct worker_config {
     uint16_t index;
     enum io_engine engine;
-    uint32_t without;           /* enum io_feature bits */
-    uint32_t slots_n;           /* of the slab */
-    uint32_t retain_slots_n;    /* global budget of retention, <= slots_n */
+    uint32_t without;        /* enum io_feature bits */
+    uint32_t slots_n;        /* of the slab */
+    uint32_t retain_slots_n; /* global budget of retention, <= slots_n */
     bool huge_pages;
     uint32_t sockets_max, transports_max, producers_max, consumers_max;
     struct retain_rule retain_rule;
-    int cpu;                    /* pin to it; -1: not */
-    uint64_t seed;              /* hashes, jitter of reports */
+    int cpu;       /* pin to it; -1: not */
+    uint64_t seed; /* hashes, jitter of reports */
 };
 
-/* Everything that a worker counts; relaxed stores by the worker, read by the control thread at any time.
- * name, Prometheus name (sluice_worker_<name>), help. Gauges are marked G, counters C. */
+/* Everything that a worker counts; relaxed stores by the worker, read by the control thread at any
+ * time. name, Prometheus name (sluice_worker_<name>), help. Gauges are marked G, counters C. */
 #define WORKER_COUNTER_LIST(X)                                                                     \
     X(C, turns, "turns of the loop")                                                               \
     X(C, busy_us, "time spent in turns, waiting excluded")                                         \
@@ -81,7 +81,8 @@ int worker_start(struct worker *worker); /* its thread begins */
 void worker_stop(struct worker *worker); /* posts COMMAND_STOP and joins; bounded */
 void worker_exit(struct worker *worker);
 
-/* Control thread: copies the command into the mailbox and wakes the worker. False: full, try again after outcomes. */
+/* Control thread: copies the command into the mailbox and wakes the worker. False: full, try again
+ * after outcomes. */
 bool worker_post(struct worker *worker, const struct command *command);
 
 /* Control thread: the oldest outcome, or NULL; valid until worker_outcome_done(). */
@@ -94,7 +95,8 @@ int worker_outcome_fd(const struct worker *worker);
 /* Any thread. */
 const struct worker_counters *worker_counters(const struct worker *worker);
 enum io_engine worker_engine(const struct worker *worker);
-uint32_t worker_missing(const struct worker *worker); /* enum io_feature bits: what it does without */
-int worker_thread_id(const struct worker *worker);    /* kernel thread id, for /proc */
+uint32_t
+worker_missing(const struct worker *worker);       /* enum io_feature bits: what it does without */
+int worker_thread_id(const struct worker *worker); /* kernel thread id, for /proc */
 
 #endif

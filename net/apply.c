@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/apply.c - commands applied, objects opened and closed. */
+#include "net/apply.h"
+
+#include "net/event.h"
+#include "net/fanout.h"
+#include "net/recovery.h"
+#include "net/route.h"
+#include "net/stats.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* ---- sockets ---- */
+
+static int socket_open(struct worker *w, uint32_t index, const struct command_socket_open *open)
+{
+    if (index >= w->config.sockets_max || w->sockets[index].open) {
+        close(open->fd);
+        return -EINVAL;
+    }
+    int io = io_open_socket(w->io, open->fd);
+    if (io < 0) {
+        close(open->fd);
+        return io;
+    }
+    w->sockets[index] = (struct socket_state){
+        .open = true,
+        .shared = open->shared,
+        .wildcard = addr_is_wildcard(&open->local),
+        .io = (uint16_t)io,
+        .transport = DEMUX_NONE,
+        .local = open->local,
+    };
+    w->socket_of_io[io] = index;
+    w->count.sockets++;
+    return 0;
+}
+
+static int socket_close(struct worker *w, uint32_t index)
+{
+    if (index >= w->config.sockets_max || !w->sockets[index].open)
+        return -ENOENT;
+    io_close_socket(w->io, w->sockets[index].io);
+    w->socket_of_io[w->sockets[index].io] = DEMUX_NONE;
+    w->sockets[index].open = false;
+    w->count.sockets--;
+    return 0;
+}
+
+/* ---- transports ---- */
+
+static struct transport *transport_at(struct worker *w, uint32_t index)
+{
+    if (index >= w->config.transports_max || !w->transports[index].open)
+        return NULL;
+    return &w->transports[index];
+}
+
+static bool socket_is_free(const struct worker *w, uint32_t index)
+{
+    return index < w->config.sockets_max && w->sockets[index].open &&
+           (w->sockets[index].shared || w->sockets[index].transport == DEMUX_NONE);
+}
+
+static int transport_open(struct worker *w, uint32_t index,
+                          const struct command_transport_open *open)
+{
+    if (index >= w->config.transports_max || w->transports[index].open ||
+        !socket_is_free(w, open->rtp_socket) || !socket_is_free(w, open->rtcp_socket))
+        return -EINVAL;
+    struct transport *t = &w->transports[index];
+    *t = (struct transport){
+        .open = true,
+        .comedia = open->comedia,
+        .srtp_wanted = open->srtp_wanted,
+        .index = index,
+        .rtp_socket = open->rtp_socket,
+        .rtcp_socket = open->rtcp_socket,
+        .ssrc = (uint32_t)random_next(&w->random) | 1,
+        .report_timer = {.kind = TIMER_REPORT, .owner = index},
+        .twcc_timer = {.kind = TIMER_TWCC, .owner = index},
+    };
+    memcpy(t->cname, open->cname, sizeof t->cname);
+    if (!w->sockets[open->rtp_socket].shared)
+        w->sockets[open->rtp_socket].transport = index;
+    if (!w->sockets[open->rtcp_socket].shared)
+        w->sockets[open->rtcp_socket].transport = index;
+    timers_set(&w->timers, &t->report_timer, report_next_us(w->now_us, &w->random));
+    w->count.transports++;
+    return 0;
+}
+
+/* Takes `remote` as the peer's address on one of the transport's sockets. */
+static int set_remote(struct worker *w, struct transport *t, bool rtcp, const struct addr *remote)
+{
+    uint32_t socket = rtcp ? t->rtcp_socket : t->rtp_socket;
+    struct addr *known = rtcp ? &t->rtcp_remote : &t->remote;
+    if (addr_is_set(known) && addr_equal(known, remote))
+        return 0;
+    if (w->sockets[socket].shared) {
+        int result = demux_put(&w->demux, socket, remote, t->index);
+        if (result != 0)
+            return result;
+        if (addr_is_set(known))
+            demux_remove(&w->demux, socket, known);
+    }
+    *known = *remote;
+    if (!rtcp)
+        t->no_runs = false;
+    return 0;
+}
+
+bool apply_learn(struct worker *w, struct transport *t, bool rtcp, const struct addr *remote,
+                 const struct addr *local)
+{
+    uint32_t socket = rtcp ? t->rtcp_socket : t->rtp_socket;
+    bool *has_local = rtcp ? &t->has_rtcp_local : &t->has_local;
+    if (set_remote(w, t, rtcp, remote) != 0)
+        return false;
+    if (w->sockets[socket].wildcard && addr_is_set(local)) {
+        *(rtcp ? &t->rtcp_local : &t->local) = *local;
+        *has_local = true;
+    }
+    event_tuple(w, t, rtcp);
+    return true;
+}
+
+/* Keys for the first time, or anew: every stream that is sent gets its place, so that no turn
+ * allocates. */
+static int set_keys(struct transport *t, const struct srtp_keys *keys)
+{
+    struct seal *seal;
+    int result = seal_init(&seal, keys->suite, keys->in, keys->out);
+    if (result != 0)
+        return result;
+    result = seal_add_out(seal, t->ssrc);
+    for (struct consumer *c = t->consumers; c != NULL && result == 0; c = c->transport_next) {
+        result = seal_add_out(seal, c->rewrite.ssrc);
+        if (result == 0 && c->rewrite.rtx_ssrc != 0)
+            result = seal_add_out(seal, c->rewrite.rtx_ssrc);
+    }
+    if (result != 0) {
+        seal_exit(seal);
+        return result;
+    }
+    if (t->seal != NULL)
+        seal_exit(t->seal);
+    t->seal = seal;
+    return 0;
+}
+
+/* What waited for the connection starts now: video with a key frame. */
+static void start_consumers(struct worker *w, struct transport *t)
+{
+    if (!transport_is_ready(t))
+        return;
+    for (struct consumer *c = t->consumers; c != NULL; c = c->transport_next)
+        if (!c->paused)
+            recovery_keyframe(w, c->stream, false);
+}
+
+static int transport_connect(struct worker *w, struct transport *t,
+                             const struct command_transport_connect *connect)
+{
+    bool mux = t->rtcp_socket == t->rtp_socket;
+    int result = 0;
+    if (t->srtp_wanted && connect->keys.suite != SEAL_NONE)
+        result = set_keys(t, &connect->keys);
+    if (result == 0 && addr_is_set(&connect->remote))
+        result = set_remote(w, t, false, &connect->remote);
+    if (result == 0 && !mux && addr_is_set(&connect->rtcp_remote))
+        result = set_remote(w, t, true, &connect->rtcp_remote);
+    if (result == 0)
+        start_consumers(w, t);
+    return result;
+}
+
+static int transport_close(struct worker *w, struct transport *t)
+{
+    if (t->producers != NULL || t->consumers != NULL)
+        return -EBUSY;
+    bool mux = t->rtcp_socket == t->rtp_socket;
+    if (w->sockets[t->rtp_socket].shared && addr_is_set(&t->remote))
+        demux_remove(&w->demux, t->rtp_socket, &t->remote);
+    if (!mux && w->sockets[t->rtcp_socket].shared && addr_is_set(&t->rtcp_remote))
+        demux_remove(&w->demux, t->rtcp_socket, &t->rtcp_remote);
+    if (!w->sockets[t->rtp_socket].shared)
+        w->sockets[t->rtp_socket].transport = DEMUX_NONE;
+    if (!w->sockets[t->rtcp_socket].shared)
+        w->sockets[t->rtcp_socket].transport = DEMUX_NONE;
+    timers_cancel(&w->timers, &t->report_timer);
+    timers_cancel(&w->timers, &t->twcc_timer);
+    if (t->seal != NULL)
+        seal_exit(t->seal);
+    t->seal = NULL;
+    t->open = false;
+    w->count.transports--;
+    return 0;
+}
+
+/* ---- producers ---- */
+
+static struct producer *producer_at(struct worker *w, uint32_t index)
+{
+    if (index >= w->config.producers_max || !w->producers[index].open)
+        return NULL;
+    return &w->producers[index];
+}
+
+static void stream_close(struct worker *w, struct stream *stream)
+{
+    ASSERT(stream->consumers == NULL);
+    fanout_discard(w, stream);
+    retain_clear(w->retain, &stream->retain);
+    route_unbind(w, stream);
+    timers_cancel(&w->timers, &stream->nack_timer);
+    timers_cancel(&w->timers, &stream->keyframe_timer);
+    timers_cancel(&w->timers, &stream->expiry_timer);
+    pool_give(&w->streams, stream->index);
+}
+
+static int stream_open(struct worker *w, struct producer *producer, uint8_t encoding,
+                       int64_t keyframe_delay_us, struct stream **out)
+{
+    uint32_t index = pool_take(&w->streams);
+    if (index == POOL_NONE)
+        return -ENOSPC;
+    struct stream *s = pool_at(&w->streams, index);
+    const struct producer_encoding *wanted = &producer->encodings[encoding];
+    s->producer = producer;
+    s->index = index;
+    s->encoding = encoding;
+    s->tag = w->tag_next++;
+    s->ssrc = wanted->ssrc;
+    s->rtx_ssrc = wanted->rtx_ssrc;
+    s->clock_rate = producer->pt[0].clock_rate;
+    s->batch_first = s->batch_last = s->round_first = NONE16;
+    s->nack = &w->nacks[index];
+    s->nack_timer = (struct timer){.kind = TIMER_NACK, .owner = index};
+    s->keyframe_timer = (struct timer){.kind = TIMER_KEYFRAME, .owner = index};
+    s->expiry_timer = (struct timer){.kind = TIMER_EXPIRY, .owner = index};
+    source_init(&s->source, wanted->ssrc, s->clock_rate);
+    s->clock.clock_rate = s->clock_rate;
+    retain_stream_init(w->retain, &s->retain);
+    nack_init(s->nack);
+    keyframe_init(&s->keyframe, keyframe_delay_us);
+    score_init(&s->score);
+    int result = route_bind(w, s);
+    if (result != 0)
+        stream_close(w, s);
+    else
+        *out = s;
+    return result;
+}
+
+static void producer_unlink(struct producer *producer)
+{
+    if (producer->transport_prev != NULL)
+        producer->transport_prev->transport_next = producer->transport_next;
+    else
+        producer->transport->producers = producer->transport_next;
+    if (producer->transport_next != NULL)
+        producer->transport_next->transport_prev = producer->transport_prev;
+}
+
+static int producer_open(struct worker *w, uint32_t index, const struct command_producer_open *open)
+{
+    struct transport *t = transport_at(w, open->transport);
+    if (t == NULL || index >= w->config.producers_max || w->producers[index].open)
+        return -EINVAL;
+    struct producer *p = &w->producers[index];
+    *p = (struct producer){
+        .open = true,
+        .paused = open->paused,
+        .nack = open->nack,
+        .pli = open->pli,
+        .fir = open->fir,
+        .mid_bytes = open->mid_bytes,
+        .pt_n = open->pt_n,
+        .encodings_n = open->encodings_n,
+        .kind = open->kind,
+        .index = index,
+        .transport = t,
+        .ext_ids = open->ext_ids,
+    };
+    memcpy(p->pt, open->pt, sizeof p->pt);
+    memcpy(p->encodings, open->encodings, sizeof p->encodings);
+    memcpy(p->mid, open->mid, sizeof p->mid);
+    for (uint8_t i = 0; i < p->pt_n; i++)
+        p->pt_at[p->pt[i].pt & 0x7f] = (uint8_t)(i + 1);
+
+    int result = 0;
+    for (uint8_t i = 0; i < p->encodings_n && result == 0; i++)
+        result = stream_open(w, p, i, open->keyframe_delay_us, &p->streams[i]);
+    if (result != 0) {
+        for (uint8_t i = 0; i < p->encodings_n; i++)
+            if (p->streams[i] != NULL)
+                stream_close(w, p->streams[i]);
+        p->open = false;
+        return result;
+    }
+    p->transport_next = t->producers;
+    if (t->producers != NULL)
+        t->producers->transport_prev = p;
+    t->producers = p;
+    w->count.producers++;
+    return 0;
+}
+
+static int producer_close(struct worker *w, struct producer *p)
+{
+    for (uint8_t i = 0; i < p->encodings_n; i++)
+        if (p->streams[i]->consumers != NULL)
+            return -EBUSY;
+    for (uint8_t i = 0; i < p->encodings_n; i++)
+        stream_close(w, p->streams[i]);
+    producer_unlink(p);
+    p->open = false;
+    w->count.producers--;
+    return 0;
+}
+
+static int producer_set_paused(struct worker *w, struct producer *p, bool paused)
+{
+    if (p->paused == paused)
+        return 0;
+    p->paused = paused;
+    for (uint8_t i = 0; i < p->encodings_n; i++) {
+        struct stream *s = p->streams[i];
+        nack_reset(s->nack);
+        timers_cancel(&w->timers, &s->nack_timer);
+        for (struct consumer *c = s->consumers; c != NULL; c = c->stream_next)
+            seqmap_sync(&c->map);
+        if (!paused && s->consumers != NULL)
+            recovery_keyframe(w, s, true);
+    }
+    return 0;
+}
+
+/* ---- consumers ---- */
+
+static struct consumer *consumer_at(struct worker *w, uint32_t index)
+{
+    if (index >= w->config.consumers_max || !w->consumers[index].open)
+        return NULL;
+    return &w->consumers[index];
+}
+
+static void consumer_link(struct consumer *c)
+{
+    c->transport_next = c->transport->consumers;
+    if (c->transport_next != NULL)
+        c->transport_next->transport_prev = c;
+    c->transport->consumers = c;
+    c->stream_next = c->stream->consumers;
+    if (c->stream_next != NULL)
+        c->stream_next->stream_prev = c;
+    c->stream->consumers = c;
+    c->stream->consumers_n++;
+}
+
+static void consumer_unlink(struct consumer *c)
+{
+    if (c->transport_prev != NULL)
+        c->transport_prev->transport_next = c->transport_next;
+    else
+        c->transport->consumers = c->transport_next;
+    if (c->transport_next != NULL)
+        c->transport_next->transport_prev = c->transport_prev;
+    if (c->stream_prev != NULL)
+        c->stream_prev->stream_next = c->stream_next;
+    else
+        c->stream->consumers = c->stream_next;
+    if (c->stream_next != NULL)
+        c->stream_next->stream_prev = c->stream_prev;
+    c->stream->consumers_n--;
+}
+
+static void unbind_ssrc(struct worker *w, const struct transport *t, uint32_t ssrc)
+{
+    if (ssrc == 0)
+        return;
+    table_remove(&w->routes_out, route_key(t, ssrc));
+    if (t->seal != NULL)
+        seal_remove_out(t->seal, ssrc);
+}
+
+static int bind_ssrc(struct worker *w, const struct transport *t, uint32_t ssrc, uint32_t index)
+{
+    if (ssrc == 0)
+        return 0;
+    int result = table_put(&w->routes_out, route_key(t, ssrc), index);
+    if (result != 0)
+        return result;
+    if (t->seal != NULL)
+        result = seal_add_out(t->seal, ssrc);
+    if (result != 0)
+        table_remove(&w->routes_out, route_key(t, ssrc));
+    return result;
+}
+
+/* A plain resend must be byte-identical to the first sending: without RTX nothing that is written
+ * at send time. */
+static void forbid_send_values(struct rewrite *rewrite)
+{
+    if (rewrite->rtx_ssrc != 0)
+        return;
+    rewrite->ext_out.id[RTP_EXT_TWCC] = 0;
+    rewrite->ext_out.id[RTP_EXT_ABS_SEND_TIME] = 0;
+}
+
+static int consumer_open(struct worker *w, uint32_t index, const struct command_consumer_open *open)
+{
+    struct transport *t = transport_at(w, open->transport);
+    struct producer *p = producer_at(w, open->producer);
+    if (t == NULL || p == NULL || open->encoding >= p->encodings_n ||
+        index >= w->config.consumers_max || w->consumers[index].open)
+        return -EINVAL;
+
+    int result = bind_ssrc(w, t, open->rewrite.ssrc, index);
+    if (result != 0)
+        return result;
+    result = bind_ssrc(w, t, open->rewrite.rtx_ssrc, index);
+    if (result != 0) {
+        unbind_ssrc(w, t, open->rewrite.ssrc);
+        return result;
+    }
+    struct consumer *c = &w->consumers[index];
+    *c = (struct consumer){
+        .transport = t,
+        .stream = p->streams[open->encoding],
+        .open = true,
+        .paused = open->paused,
+        .nack = open->nack,
+        .priority = open->priority,
+        .kind = open->kind,
+        .index = index,
+        .rewrite = open->rewrite,
+        .rtx_seq = open->rtx_seq_first,
+        .resend_timer = {.kind = TIMER_RESEND, .owner = index},
+    };
+    memcpy(c->cname, open->cname, sizeof c->cname);
+    forbid_send_values(&c->rewrite);
+    seqmap_init(&c->map, open->seq_first, open->ts_first);
+    resend_init(&c->resend, w->now_us);
+    score_init(&c->score);
+    consumer_link(c);
+    w->count.consumers++;
+    recovery_retention_update(w, c->stream);
+    if (!c->paused && transport_is_ready(t))
+        recovery_keyframe(w, c->stream, false);
+    return 0;
+}
+
+static int consumer_close(struct worker *w, struct consumer *c)
+{
+    struct stream *stream = c->stream;
+    timers_cancel(&w->timers, &c->resend_timer);
+    unbind_ssrc(w, c->transport, c->rewrite.ssrc);
+    unbind_ssrc(w, c->transport, c->rewrite.rtx_ssrc);
+    consumer_unlink(c);
+    c->open = false;
+    w->count.consumers--;
+    recovery_retention_update(w, stream);
+    return 0;
+}
+
+static int consumer_set_paused(struct worker *w, struct consumer *c, bool paused)
+{
+    if (c->paused == paused)
+        return 0;
+    c->paused = paused;
+    seqmap_sync(&c->map);
+    resend_clear(&c->resend);
+    timers_cancel(&w->timers, &c->resend_timer);
+    recovery_retention_update(w, c->stream);
+    if (!paused && transport_is_ready(c->transport))
+        recovery_keyframe(w, c->stream, false);
+    return 0;
+}
+
+/* ---- dispatch ---- */
+
+static int trace_events_set(struct worker *w, const struct command *command)
+{
+    struct producer *p;
+    struct consumer *c;
+    switch (command->trace_events.object) {
+    case OBJECT_PRODUCER:
+        p = producer_at(w, command->index);
+        if (p != NULL)
+            p->trace_bits = command->trace_events.bits;
+        return p == NULL ? -ENOENT : 0;
+    case OBJECT_CONSUMER:
+        c = consumer_at(w, command->index);
+        if (c != NULL)
+            c->trace_bits = command->trace_events.bits;
+        return c == NULL ? -ENOENT : 0;
+    case OBJECT_TRANSPORT: /* its events (probation, bwe) come with the congestion controller */
+        return transport_at(w, command->index) == NULL ? -ENOENT : 0;
+    case OBJECT_WORKER:
+    case OBJECT_SOCKET:
+    case OBJECT_KIND_N:
+        break;
+    }
+    return -EINVAL;
+}
+
+static int stats_get(struct worker *w, const struct command *command, struct outcome *outcome)
+{
+    const struct transport *t;
+    const struct producer *p;
+    const struct consumer *c;
+    outcome->object = command->stats;
+    switch (command->stats) {
+    case OBJECT_TRANSPORT:
+        t = transport_at(w, command->index);
+        if (t != NULL)
+            stats_transport(w, t, &outcome->transport);
+        return t == NULL ? -ENOENT : 0;
+    case OBJECT_PRODUCER:
+        p = producer_at(w, command->index);
+        if (p != NULL)
+            stats_producer(w, p, &outcome->producer);
+        return p == NULL ? -ENOENT : 0;
+    case OBJECT_CONSUMER:
+        c = consumer_at(w, command->index);
+        if (c != NULL)
+            stats_consumer(w, c, &outcome->consumer);
+        return c == NULL ? -ENOENT : 0;
+    case OBJECT_WORKER:
+    case OBJECT_SOCKET:
+    case OBJECT_KIND_N:
+        break;
+    }
+    return -EINVAL;
+}
+
+static int apply_transport(struct worker *w, const struct command *command)
+{
+    struct transport *t = transport_at(w, command->index);
+    if (t == NULL)
+        return -ENOENT;
+    if (command->kind == COMMAND_TRANSPORT_CONNECT)
+        return transport_connect(w, t, &command->transport_connect);
+    return transport_close(w, t);
+}
+
+static int apply_producer(struct worker *w, const struct command *command)
+{
+    struct producer *p = producer_at(w, command->index);
+    if (p == NULL)
+        return -ENOENT;
+    if (command->kind == COMMAND_PRODUCER_CLOSE)
+        return producer_close(w, p);
+    return producer_set_paused(w, p, command->kind == COMMAND_PRODUCER_PAUSE);
+}
+
+static int apply_consumer(struct worker *w, const struct command *command)
+{
+    struct consumer *c = consumer_at(w, command->index);
+    if (c == NULL)
+        return -ENOENT;
+    if (command->kind == COMMAND_CONSUMER_CLOSE)
+        return consumer_close(w, c);
+    if (command->kind == COMMAND_CONSUMER_KEYFRAME) {
+        recovery_keyframe(w, c->stream, false);
+        return 0;
+    }
+    return consumer_set_paused(w, c, command->kind == COMMAND_CONSUMER_PAUSE);
+}
+
+/* One row per kind of command, nothing else. */
+static int apply(struct worker *w, const struct command *command, struct outcome *outcome)
+{
+    switch (command->kind) {
+    case COMMAND_SOCKET_OPEN:
+        return socket_open(w, command->index, &command->socket_open);
+    case COMMAND_SOCKET_CLOSE:
+        return socket_close(w, command->index);
+    case COMMAND_TRANSPORT_OPEN:
+        return transport_open(w, command->index, &command->transport_open);
+    case COMMAND_TRANSPORT_CONNECT:
+    case COMMAND_TRANSPORT_CLOSE:
+        return apply_transport(w, command);
+    case COMMAND_PRODUCER_OPEN:
+        return producer_open(w, command->index, &command->producer_open);
+    case COMMAND_PRODUCER_CLOSE:
+    case COMMAND_PRODUCER_PAUSE:
+    case COMMAND_PRODUCER_RESUME:
+        return apply_producer(w, command);
+    case COMMAND_CONSUMER_OPEN:
+        return consumer_open(w, command->index, &command->consumer_open);
+    case COMMAND_CONSUMER_CLOSE:
+    case COMMAND_CONSUMER_PAUSE:
+    case COMMAND_CONSUMER_RESUME:
+    case COMMAND_CONSUMER_KEYFRAME:
+        return apply_consumer(w, command);
+    case COMMAND_TRACE_EVENTS:
+        return trace_events_set(w, command);
+    case COMMAND_STATS:
+        return stats_get(w, command, outcome);
+    case COMMAND_TRACE_DUMP:
+        memcpy(command->payload, &w->trace, sizeof w->trace);
+        return 0;
+    case COMMAND_STOP:
+        w->stopping = true;
+        return 0;
+    case COMMAND_NONE:
+    case COMMAND_KIND_N:
+        break;
+    }
+    return -EINVAL;
+}
+
+void apply_commands(struct worker *w)
+{
+    for (int i = 0; i < APPLY_PER_TURN; i++) {
+        struct command *command = mailbox_take_begin(&w->inbox);
+        if (command == NULL)
+            return;
+        if (mailbox_put_begin(&w->outbox) == NULL)
+            return; /* the control thread takes outcomes before it expects more */
+        if (command->kind != COMMAND_STATS)
+            fanout_finish(w); /* nothing is under way while objects change */
+        struct outcome outcome = {
+            .cookie = command->cookie,
+            .command = command->kind,
+            .index = command->index,
+            .payload = command->payload,
+        };
+        outcome.result = apply(w, command, &outcome); /* may post events before it */
+        trace_add(&w->trace, w->now_us, TRACE_COMMAND, command->kind, (uint32_t)-outcome.result);
+        struct outcome *posted = mailbox_put_begin(&w->outbox);
+        ASSERT(posted != NULL); /* events leave OUTCOME_SPARE free */
+        *posted = outcome;
+        explicit_bzero(command, sizeof *command); /* it may have held keys */
+        mailbox_put_end(&w->outbox);
+        mailbox_take_end(&w->inbox);
+        w->outbox_rung = true;
+    }
+}
+
+void apply_close_all(struct worker *w)
+{
+    fanout_finish(w);
+    for (uint32_t i = 0; i < w->config.consumers_max && w->count.consumers > 0; i++)
+        if (w->consumers[i].open)
+            consumer_close(w, &w->consumers[i]);
+    for (uint32_t i = 0; i < w->config.producers_max && w->count.producers > 0; i++)
+        if (w->producers[i].open)
+            producer_close(w, &w->producers[i]);
+    for (uint32_t i = 0; i < w->config.transports_max && w->count.transports > 0; i++)
+        if (w->transports[i].open)
+            transport_close(w, &w->transports[i]);
+    for (uint32_t i = 0; i < w->config.sockets_max && w->count.sockets > 0; i++)
+        if (w->sockets[i].open)
+            socket_close(w, i);
+}

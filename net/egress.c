@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/egress.c - runs: number, rewrite, copy, encrypt in place, queue. */
+#include "net/egress.h"
+
+/* abs-send-time: 24 bits, 6.18 fixed point seconds of our NTP axis. */
+static void put_abs_send_time(uint8_t *at, int64_t now_us)
+{
+    put_be24(at, (uint32_t)(clock_ntp(now_us) >> 14 & 0xffffff));
+}
+
+/* The two values that are known in wire order only. */
+static void put_send_values(struct worker *w, struct transport *transport, uint8_t *buffer,
+                            const struct rewrite_out *out)
+{
+    if (out->twcc_at != 0)
+        put_be16(buffer + out->twcc_at, transport->twcc_next++);
+    if (out->abs_send_time_at != 0)
+        put_abs_send_time(buffer + out->abs_send_time_at, w->now_us);
+}
+
+static const struct addr *from_of(const struct transport *transport)
+{
+    return transport->has_local ? &transport->local : NULL;
+}
+
+static void account_out(struct transport *transport, size_t packets, size_t bytes, int64_t now_us)
+{
+    transport->packets_out += packets;
+    transport->bytes_out += bytes;
+    transport->rtp_out += packets;
+    rate_add(&transport->rate_out, bytes, now_us);
+}
+
+static void account_consumer(struct worker *w, const struct plan_item *item, size_t bytes)
+{
+    struct consumer *c = item->consumer;
+    c->packets++;
+    c->bytes += bytes;
+    c->payload_bytes += item->record->packet.payload_bytes;
+    rate_add(&c->rate, bytes, w->now_us);
+    w->count.forwarded++;
+}
+
+/* Writes one planned packet into a buffer; 0 bytes when it could not be encrypted. */
+static size_t write_item(struct worker *w, struct transport *transport,
+                         const struct plan_item *item, uint8_t *buffer)
+{
+    const struct record *record = item->record;
+    struct rewrite_out out;
+    rewrite_packet(&item->consumer->rewrite, slab_packet(&w->slab, record->slot), &record->packet,
+                   &record->exts, &item->numbers, buffer, &out);
+    put_send_values(w, transport, buffer, &out);
+
+    size_t bytes = out.bytes;
+    if (transport->seal != NULL && seal_protect_rtp(transport->seal, buffer, &bytes) != DROP_NONE) {
+        count_drop(w, DROP_SEAL);
+        return 0;
+    }
+    ASSERT(bytes <= IO_EGRESS_BYTES);
+    return bytes;
+}
+
+/* Items [first, first + n) that may go out as one run: sizes equal, the last one may be shorter. */
+static uint32_t run_length(const struct worker *w, const struct transport *transport,
+                           uint32_t first)
+{
+    const struct plan_item *items = w->plan;
+    uint32_t n = 1;
+    size_t bytes = items[first].bytes;
+    if (transport->no_runs)
+        return 1;
+    while (first + n < w->plan_n && n < IO_RUN_PACKETS_MAX) {
+        uint16_t next = items[first + n].bytes;
+        if (next > items[first].bytes || bytes + next > IO_RUN_BYTES_MAX)
+            break;
+        bytes += next;
+        n++;
+        if (next < items[first].bytes)
+            break;
+    }
+    return n;
+}
+
+/* Writes and queues one run; a packet that cannot be encrypted ends it early. Returns the items
+ * used up. */
+static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t first, uint32_t n)
+{
+    uint8_t *buffers[IO_RUN_PACKETS_MAX];
+    uint16_t socket = w->sockets[transport->rtp_socket].io;
+    size_t segment = 0, last = 0, total = 0;
+    uint32_t filled = 0, used = 0;
+
+    while (used < n) {
+        uint8_t *buffer = io_egress_take(w->io);
+        size_t bytes = write_item(w, transport, &w->plan[first + used], buffer);
+        used++;
+        if (bytes == 0) {
+            io_egress_untake(w->io, buffer);
+            break;
+        }
+        account_consumer(w, &w->plan[first + used - 1], bytes);
+        if (filled == 0)
+            segment = bytes;
+        ASSERT(bytes <= segment); /* planned sizes hold */
+        last = bytes;
+        total += bytes;
+        buffers[filled++] = buffer;
+    }
+    if (filled == 1)
+        io_send(w->io, socket, &transport->remote, from_of(transport), buffers[0], segment,
+                transport->index);
+    else if (filled > 1)
+        io_send_run(w->io, socket, &transport->remote, from_of(transport), buffers, filled, segment,
+                    last, transport->index);
+    if (filled > 0)
+        account_out(transport, filled, total, w->now_us);
+    return used;
+}
+
+void egress_send_plan(struct worker *w, struct transport *transport)
+{
+    for (uint32_t at = 0; at < w->plan_n;)
+        at += send_run(w, transport, at, run_length(w, transport, at));
+    w->plan_n = 0;
+}
+
+enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8_t *data,
+                        const struct rtp_packet *packet, const struct rtp_exts *exts,
+                        const struct rewrite_numbers *numbers, int32_t rtx_seq)
+{
+    struct transport *transport = consumer->transport;
+    struct rewrite_out out;
+    uint8_t *buffer = io_egress_take(w->io);
+    if (rtx_seq >= 0)
+        rewrite_packet_rtx(&consumer->rewrite, data, packet, exts, numbers, (uint16_t)rtx_seq,
+                           buffer, &out);
+    else
+        rewrite_packet(&consumer->rewrite, data, packet, exts, numbers, buffer, &out);
+    put_send_values(w, transport, buffer, &out);
+
+    size_t bytes = out.bytes;
+    enum drop why = DROP_NONE;
+    if (transport->seal != NULL)
+        why = seal_protect_rtp(transport->seal, buffer, &bytes);
+    if (why != DROP_NONE) {
+        io_egress_untake(w->io, buffer);
+        return why;
+    }
+    io_send(w->io, w->sockets[transport->rtp_socket].io, &transport->remote, from_of(transport),
+            buffer, bytes, transport->index);
+    account_out(transport, 1, bytes, w->now_us);
+    consumer->packets_rtx++;
+    consumer->bytes_rtx += bytes;
+    w->count.resent++;
+    return DROP_NONE;
+}
+
+enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes)
+{
+    bool mux = transport->rtcp_socket == transport->rtp_socket;
+    const struct addr *to = mux ? &transport->remote : &transport->rtcp_remote;
+    bool has_local = mux ? transport->has_local : transport->has_rtcp_local;
+    const struct addr *local = mux ? &transport->local : &transport->rtcp_local;
+    enum drop why = DROP_NONE;
+
+    if (!addr_is_set(to) || (transport->srtp_wanted && transport->seal == NULL))
+        why = DROP_NOT_CONNECTED;
+    else if (transport->seal != NULL)
+        why = seal_protect_rtcp(transport->seal, buffer, &bytes);
+    if (why != DROP_NONE) {
+        io_egress_untake(w->io, buffer);
+        count_drop(w, why);
+        return why;
+    }
+    io_send(w->io, w->sockets[transport->rtcp_socket].io, to, has_local ? local : NULL, buffer,
+            bytes, transport->index);
+    transport->packets_out++;
+    transport->bytes_out += bytes;
+    transport->rtcp_out++;
+    w->count.rtcp_out++;
+    return DROP_NONE;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/egress.h - what goes out: runs planned for one receiver, then numbered, rewritten, encrypted
+ * and sent in wire order.
+ *
+ * Planning comes before encryption because transport-wide numbers and send times are assigned in
+ * wire order and are authenticated. A run is consecutive packets of one size; its last may be
+ * shorter (UDP_SEGMENT). Threads: the owning worker. */
+#ifndef NET_EGRESS_H
+#define NET_EGRESS_H
+
+#include "net/state.h"
+
+/* Sends everything in w->plan to `transport` and empties the plan. */
+void egress_send_plan(struct worker *w, struct transport *transport);
+
+/* One packet of a consumer outside a plan: a resend. `rtx_seq` < 0: plain, byte-identical to the
+ * first sending. */
+enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8_t *data,
+                        const struct rtp_packet *packet, const struct rtp_exts *exts,
+                        const struct rewrite_numbers *numbers, int32_t rtx_seq);
+
+/* An RTCP compound of `bytes` written into `buffer` (from io_egress_take()): encrypted where there
+ * are keys, and sent. */
+enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes);
+
+/* Room for one compound in an egress buffer. */
+enum { EGRESS_RTCP_BYTES = RTCP_BYTES_MAX - SEAL_OVERHEAD_RTCP };
+
+#endif

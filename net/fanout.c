@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/fanout.c - rounds: batches of packets to all receivers of their streams. */
+#include "net/fanout.h"
+
+#include "net/egress.h"
+#include "net/event.h"
+#include "net/recovery.h"
+
+bool fanout_has_room(const struct worker *w)
+{
+    return w->records_free_n > RECORDS_SPARE;
+}
+
+void fanout_add(struct worker *w, struct stream *stream, const struct record *record)
+{
+    ASSERT(w->records_free_n > 0);
+    uint16_t index = w->record_free;
+    struct record *added = &w->records[index];
+    w->record_free = added->next;
+    w->records_free_n--;
+
+    *added = *record;
+    added->next = NONE16;
+    if (stream->batch_first == NONE16)
+        stream->batch_first = index;
+    else
+        w->records[stream->batch_last].next = index;
+    stream->batch_last = index;
+    if (!stream->in_batch) {
+        stream->in_batch = true;
+        w->batch[w->batch_n++] = stream;
+    }
+}
+
+static void free_record(struct worker *w, uint16_t index)
+{
+    w->records[index].next = w->record_free;
+    w->record_free = index;
+    w->records_free_n++;
+}
+
+/* The packets of a finished batch go to retention, which releases what it does not keep. */
+static void end_chain(struct worker *w, struct stream *stream, uint16_t first)
+{
+    while (first != NONE16) {
+        struct record *record = &w->records[first];
+        uint16_t next = record->next;
+        if (record->tag == stream->tag)
+            retain_put(w->retain, &stream->retain, record->slot, record->bytes, record->seq_ext,
+                       record->arrived_us);
+        else /* numbered before a restart: its number may come again */
+            slab_release(&w->slab, record->slot);
+        free_record(w, first);
+        first = next;
+    }
+}
+
+static void add_receiver(struct worker *w, struct round *round, struct consumer *consumer)
+{
+    struct transport *transport = consumer->transport;
+    size_t at = (size_t)(round - w->rounds);
+    if (transport->mark[at].round_id != round->id) {
+        transport->mark[at].round_id = round->id;
+        transport->mark[at].receiver = round->receivers_n;
+        round->receivers[round->receivers_n++] = (struct receiver){.transport = transport};
+    }
+    struct receiver *receiver = &round->receivers[transport->mark[at].receiver];
+    consumer->work_next = receiver->work;
+    receiver->work = consumer;
+}
+
+static void round_add_stream(struct worker *w, struct round *round, struct stream *stream)
+{
+    stream->in_batch = false;
+    stream->in_round = true;
+    stream->round_first = stream->batch_first;
+    stream->batch_first = NONE16;
+    round->streams[round->streams_n++] = stream;
+    for (struct consumer *c = stream->consumers; c != NULL; c = c->stream_next)
+        if (!c->paused && transport_is_ready(c->transport))
+            add_receiver(w, round, c);
+}
+
+static struct round *free_round(struct worker *w)
+{
+    for (uint32_t i = 0; i < ROUNDS_N; i++)
+        if (!w->rounds[i].active)
+            return &w->rounds[i];
+    return NULL;
+}
+
+void fanout_begin(struct worker *w)
+{
+    struct round *round = w->batch_n == 0 ? NULL : free_round(w);
+    if (round == NULL)
+        return;
+    round->streams_n = round->receivers_n = round->at = 0;
+    round->id = ++w->round_next == 0 ? ++w->round_next : w->round_next;
+
+    uint32_t waiting_n = 0;
+    for (uint32_t i = 0; i < w->batch_n; i++) {
+        struct stream *stream = w->batch[i];
+        if (stream->in_round)
+            w->batch[waiting_n++] = stream;
+        else
+            round_add_stream(w, round, stream);
+    }
+    w->batch_n = waiting_n;
+    round->active = round->streams_n > 0;
+    w->rotate++;
+}
+
+static void round_end(struct worker *w, struct round *round)
+{
+    for (uint32_t i = 0; i < round->streams_n; i++) {
+        struct stream *stream = round->streams[i];
+        end_chain(w, stream, stream->round_first);
+        stream->round_first = NONE16;
+        stream->in_round = false;
+        recovery_schedule_expiry(w, stream);
+    }
+    round->active = false;
+}
+
+/* Decides and sizes one packet for one consumer. */
+static enum drop plan_packet(struct worker *w, struct consumer *consumer,
+                             const struct record *record)
+{
+    const struct rewrite *rewrite = &consumer->rewrite;
+    int pt = rewrite_pt_find(rewrite, record->packet.payload_type);
+    size_t bytes = pt < 0 ? 0 : rewrite_size(rewrite, &record->packet, &record->exts);
+    enum drop why = pt < 0                              ? DROP_CONSUMER_PT
+                    : record->packet.payload_bytes == 0 ? DROP_PADDING_ONLY
+                    : bytes > PACKET_BYTES_MAX          ? DROP_TOO_LONG
+                                                        : DROP_NONE;
+    if (why != DROP_NONE) {
+        seqmap_drop(&consumer->map, record->tag, record->seq_ext);
+        return why;
+    }
+    struct seqmap_out out;
+    if (!seqmap_forward(&consumer->map, record->tag, record->seq_ext, record->packet.rtp_ts,
+                        rewrite->pt[pt].clock_rate, w->now_us, &out))
+        return DROP_CONSUMER_GAP;
+    w->plan[w->plan_n++] = (struct plan_item){
+        .consumer = consumer,
+        .record = record,
+        .numbers = {.seq = out.seq, .rtp_ts = out.rtp_ts, .pt = pt},
+        .bytes = (uint16_t)bytes,
+    };
+    return DROP_NONE;
+}
+
+static uint32_t serve_consumer(struct worker *w, struct consumer *consumer)
+{
+    uint32_t packets_n = 0;
+    for (uint16_t at = consumer->stream->round_first; at != NONE16;) {
+        const struct record *record = &w->records[at];
+        if (w->plan_n == PLAN_N)
+            egress_send_plan(w, consumer->transport);
+        enum drop why = plan_packet(w, consumer, record);
+        if (why != DROP_NONE) {
+            consumer->dropped++;
+            count_drop(w, why);
+        } else {
+            const struct plan_item *item = &w->plan[w->plan_n - 1];
+            recovery_sent(w, consumer, item->numbers.seq);
+            if (consumer->trace_bits & (TRACE_BIT_RTP | TRACE_BIT_KEYFRAME))
+                event_trace_out(w, consumer, item);
+        }
+        packets_n++;
+        at = record->next;
+    }
+    return packets_n;
+}
+
+static uint32_t serve_receiver(struct worker *w, const struct receiver *receiver)
+{
+    uint32_t packets_n = 0;
+    for (struct consumer *c = receiver->work; c != NULL; c = c->work_next)
+        packets_n += serve_consumer(w, c);
+    egress_send_plan(w, receiver->transport);
+    return packets_n;
+}
+
+/* Receivers start at another one every round, so that nobody is always last. */
+static void round_step(struct worker *w, struct round *round)
+{
+    uint32_t sent_n = 0;
+    while (round->at < round->receivers_n && sent_n < FANOUT_SLICE) {
+        uint32_t at = (round->at++ + w->rotate) % round->receivers_n;
+        sent_n += serve_receiver(w, &round->receivers[at]);
+    }
+    if (round->at >= round->receivers_n)
+        round_end(w, round);
+}
+
+bool fanout_step(struct worker *w)
+{
+    bool more = false;
+    for (uint32_t i = 0; i < ROUNDS_N; i++) {
+        struct round *round = &w->rounds[(w->round_at + i) % ROUNDS_N];
+        if (!round->active)
+            continue;
+        w->round_at = (w->round_at + i + 1) % ROUNDS_N;
+        round_step(w, round);
+        break;
+    }
+    for (uint32_t i = 0; i < ROUNDS_N; i++)
+        more |= w->rounds[i].active;
+    return more;
+}
+
+void fanout_finish(struct worker *w)
+{
+    while (fanout_step(w))
+        ; /* each step serves a receiver or ends a round */
+}
+
+void fanout_discard(struct worker *w, struct stream *stream)
+{
+    ASSERT(!stream->in_round);
+    end_chain(w, stream, stream->batch_first);
+    stream->batch_first = NONE16;
+    if (!stream->in_batch)
+        return;
+    stream->in_batch = false;
+    uint32_t kept_n = 0;
+    for (uint32_t i = 0; i < w->batch_n; i++)
+        if (w->batch[i] != stream)
+            w->batch[kept_n++] = w->batch[i];
+    w->batch_n = kept_n;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/fanout.h - a turn's packets to everyone who wants them: receiver outer, packet inner,
+ * resumable.
+ *
+ * Received packets are chained to their stream (fanout_add). fanout_begin() takes the streams that
+ * are in no round into a new round with the list of their receivers; fanout_step() serves receivers
+ * until its slice is used up, so that receiving and timers come in between, and rounds take turns,
+ * so that a large room does not keep a small one waiting. A stream is in one round at a time: order
+ * inside an ssrc is kept; what comes for it meanwhile waits for the next. At the end of a round its
+ * packets go to retention. Threads: the owning worker. */
+#ifndef NET_FANOUT_H
+#define NET_FANOUT_H
+
+#include "net/state.h"
+
+/* Can another packet be taken, or must fan-out go first? */
+bool fanout_has_room(const struct worker *w);
+
+/* Takes an accepted packet over: its slot is the round's until it is retained or released. */
+void fanout_add(struct worker *w, struct stream *stream, const struct record *record);
+
+/* Opens a round over what has been added, if there is anything and a round is free. */
+void fanout_begin(struct worker *w);
+
+/* Serves one slice. True while there is more to do. */
+bool fanout_step(struct worker *w);
+
+/* Runs every round to its end: before objects change. */
+void fanout_finish(struct worker *w);
+
+/* Throws away what a stream has waiting (its producer closes or pauses). No round may be active. */
+void fanout_discard(struct worker *w, struct stream *stream);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/feedback.h - RTCP that comes in: reports, NACKs, key frame requests, each to the object it is
+ * about.
+ *
+ * Threads: the owning worker. */
+#ifndef NET_FEEDBACK_H
+#define NET_FEEDBACK_H
+
+#include "net/state.h"
+
+/* One decrypted compound from a transport's peer. DROP_NONE or DROP_RTCP_INVALID; parts about
+ * unknown ssrcs are passed over. */
+enum drop feedback_receive(struct worker *w, struct transport *transport, const uint8_t *data,
+                           size_t bytes, int64_t arrived_us);
+
+#endif

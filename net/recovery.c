@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/recovery.c - NACK and key frames, both ways, and how long packets are retained. */
+#include "net/recovery.h"
+
+#include "net/egress.h"
+#include "net/event.h"
+
+enum { NACK_MESSAGE_MAX = 253, SERVE_MAX = RESEND_QUEUE_N, EXPIRY_SLACK_US = 100000 };
+
+/* ---- towards receivers ---- */
+
+void recovery_request(struct worker *w, struct consumer *consumer, uint16_t seq)
+{
+    bool sent = !seq_newer(seq, (uint16_t)consumer->map.out_max) && consumer->packets > 0;
+    resend_request(&consumer->resend, seq, sent, consumer->rtt.smoothed_us, w->now_us);
+    consumer->nacks++;
+    w->count.nack_requested++;
+}
+
+/* Finds the packet that went out as `seq` and sends it again; DROP_* says why not. */
+static enum drop serve_one(struct worker *w, struct consumer *consumer, uint16_t seq)
+{
+    struct stream *stream = consumer->stream;
+    struct seqmap_in in;
+    struct retain_item item;
+    if (!seqmap_reverse(&consumer->map, seq, &in) || in.stream != stream->tag)
+        return DROP_CONSUMER_GAP;
+    if (!retain_find(w->retain, &stream->retain, in.seq_ext, w->now_us, &item))
+        return DROP_EVICTED;
+
+    const uint8_t *data = slab_packet(&w->slab, item.slot);
+    struct rtp_packet packet;
+    struct rtp_exts exts;
+    enum drop why = rtp_packet_parse(&packet, data, item.bytes);
+    ASSERT(why == DROP_NONE); /* it parsed when it came, and slots are immutable */
+    ASSERT(packet.seq == (uint16_t)in.seq_ext);
+    rtp_exts_find(&exts, data, &packet, &stream->producer->ext_ids);
+
+    int pt = rewrite_pt_find(&consumer->rewrite, packet.payload_type);
+    if (pt < 0)
+        return DROP_CONSUMER_PT;
+    struct rewrite_numbers numbers = {.seq = seq, .rtp_ts = packet.rtp_ts + in.ts_delta, .pt = pt};
+    bool rtx = consumer->rewrite.rtx_ssrc != 0 && consumer->rewrite.pt[pt].rtx != REWRITE_PT_NONE;
+    why = egress_resend(w, consumer, data, &packet, &exts, &numbers, rtx ? consumer->rtx_seq : -1);
+    if (why == DROP_NONE && rtx)
+        consumer->rtx_seq++;
+    return why;
+}
+
+void recovery_serve(struct worker *w, struct consumer *consumer)
+{
+    uint16_t seq;
+    resend_set_rate(&consumer->resend, rate_pps(&consumer->rate, w->now_us));
+    for (int i = 0; i < SERVE_MAX && resend_take(&consumer->resend, w->now_us, &seq); i++) {
+        if (transport_is_ready(consumer->transport) && serve_one(w, consumer, seq) == DROP_NONE) {
+            resend_done(&consumer->resend, seq, w->now_us);
+            w->count.nack_served++;
+        } else {
+            resend_missed(&consumer->resend, seq);
+            w->count.nack_missed++;
+        }
+    }
+    int64_t due_us = resend_due_us(&consumer->resend, w->now_us);
+    if (due_us != INT64_MAX)
+        timers_set(&w->timers, &consumer->resend_timer, due_us);
+    else
+        timers_cancel(&w->timers, &consumer->resend_timer);
+}
+
+void recovery_sent(struct worker *w, struct consumer *consumer, uint16_t seq)
+{
+    if (consumer->resend.early_n == 0 || !resend_was_early(&consumer->resend, seq))
+        return;
+    /* Its packet is retained when the round has ended: the timer comes right after. */
+    resend_request(&consumer->resend, seq, true, consumer->rtt.smoothed_us, w->now_us);
+    if (!timer_is_set(&consumer->resend_timer))
+        timers_set(&w->timers, &consumer->resend_timer, w->now_us);
+}
+
+/* ---- towards producers ---- */
+
+static void set_nack_timer(struct worker *w, struct stream *stream)
+{
+    int64_t due_us = nack_due_us(stream->nack);
+    if (due_us == INT64_MAX)
+        timers_cancel(&w->timers, &stream->nack_timer);
+    else if (!timer_is_set(&stream->nack_timer) || stream->nack_timer.due_us != due_us)
+        timers_set(&w->timers, &stream->nack_timer, due_us);
+}
+
+void recovery_receive(struct worker *w, struct stream *stream, uint32_t seq_ext, bool keyframe)
+{
+    if (keyframe)
+        keyframe_receive(&stream->keyframe, w->now_us);
+    if (!stream->producer->nack)
+        return;
+    nack_receive(stream->nack, seq_ext, keyframe, w->now_us);
+    set_nack_timer(w, stream);
+}
+
+static void send_nack(struct worker *w, struct stream *stream, const uint16_t *seqs, size_t seqs_n)
+{
+    struct transport *transport = stream->producer->transport;
+    uint8_t *buffer = io_egress_take(w->io);
+    struct rtcp_writer writer = {.data = buffer, .bytes_max = EGRESS_RTCP_BYTES};
+    size_t written_n = rtcp_write_nack(&writer, transport->ssrc, stream->ssrc, seqs, seqs_n);
+    if (egress_rtcp(w, transport, buffer, writer.at) != DROP_NONE)
+        return;
+    stream->nacks++;
+    stream->nacked += written_n;
+    w->count.nack_sent += written_n;
+    trace_add(&w->trace, w->now_us, TRACE_NACK_OUT, stream->index, (uint32_t)written_n);
+    if (stream->producer->trace_bits & TRACE_BIT_NACK)
+        event_trace_feedback(w, OBJECT_PRODUCER, stream->producer->index, TRACE_BIT_NACK, true,
+                             stream->ssrc, (uint32_t)written_n);
+}
+
+void recovery_ask(struct worker *w, struct stream *stream)
+{
+    uint16_t seqs[NACK_MESSAGE_MAX];
+    bool wants_keyframe = false;
+    size_t seqs_n = nack_take(stream->nack, w->now_us, stream->rtt.smoothed_us, seqs, ARRAY_N(seqs),
+                              &wants_keyframe);
+    if (seqs_n > 0)
+        send_nack(w, stream, seqs, seqs_n);
+    if (wants_keyframe)
+        recovery_keyframe(w, stream, false);
+    set_nack_timer(w, stream);
+}
+
+/* PLI where negotiated, else FIR. */
+static void send_keyframe_request(struct worker *w, struct stream *stream)
+{
+    struct producer *producer = stream->producer;
+    struct transport *transport = producer->transport;
+    if (stream->ssrc == 0 || (!producer->pli && !producer->fir))
+        return;
+    uint8_t *buffer = io_egress_take(w->io);
+    struct rtcp_writer writer = {.data = buffer, .bytes_max = EGRESS_RTCP_BYTES};
+    if (producer->pli)
+        rtcp_write_pli(&writer, transport->ssrc, stream->ssrc);
+    else
+        rtcp_write_fir(&writer, transport->ssrc, stream->ssrc, ++stream->keyframe.fir_seq);
+    if (egress_rtcp(w, transport, buffer, writer.at) != DROP_NONE)
+        return;
+    stream->plis += producer->pli;
+    stream->firs += !producer->pli;
+    w->count.keyframe_requests++;
+    trace_add(&w->trace, w->now_us, TRACE_KEYFRAME, stream->index, stream->ssrc);
+    enum trace_event_bit bit = producer->pli ? TRACE_BIT_PLI : TRACE_BIT_FIR;
+    if (producer->trace_bits & bit)
+        event_trace_feedback(w, OBJECT_PRODUCER, producer->index, bit, true, stream->ssrc, 1);
+}
+
+static void set_keyframe_timer(struct worker *w, struct stream *stream)
+{
+    int64_t due_us = keyframe_due_us(&stream->keyframe);
+    if (due_us == INT64_MAX)
+        timers_cancel(&w->timers, &stream->keyframe_timer);
+    else
+        timers_set(&w->timers, &stream->keyframe_timer, due_us);
+}
+
+void recovery_keyframe(struct worker *w, struct stream *stream, bool force)
+{
+    const struct producer *producer = stream->producer;
+    if (producer->kind != MEDIA_VIDEO || producer->paused)
+        return;
+    bool now = force ? keyframe_force(&stream->keyframe, w->now_us)
+                     : keyframe_request(&stream->keyframe, w->now_us);
+    if (now)
+        send_keyframe_request(w, stream);
+    set_keyframe_timer(w, stream);
+}
+
+void recovery_keyframe_expire(struct worker *w, struct stream *stream)
+{
+    if (keyframe_expire(&stream->keyframe, w->now_us))
+        send_keyframe_request(w, stream);
+    set_keyframe_timer(w, stream);
+}
+
+/* ---- retention ---- */
+
+static bool may_nack(const struct consumer *consumer)
+{
+    return consumer->nack && !consumer->paused;
+}
+
+static int64_t rtt_for_retention(const struct worker *w, const struct consumer *consumer)
+{
+    int64_t rtt_us = consumer->rtt.smoothed_us;
+    return rtt_us != 0 ? rtt_us : (int64_t)w->config.retain_rule.rtt_unknown_us;
+}
+
+static void set_duration(struct worker *w, struct stream *stream)
+{
+    int64_t duration_us =
+        stream->nackers_n == 0 ? 0 : retain_duration_us(&w->config.retain_rule, stream->rtt_max_us);
+    if (duration_us != stream->retain.duration_us)
+        retain_set_duration(w->retain, &stream->retain, duration_us, w->now_us);
+}
+
+void recovery_retention_update(struct worker *w, struct stream *stream)
+{
+    stream->rtt_max_us = 0;
+    stream->nackers_n = 0;
+    for (const struct consumer *c = stream->consumers; c != NULL; c = c->stream_next) {
+        if (!may_nack(c))
+            continue;
+        stream->nackers_n++;
+        stream->rtt_max_us = max_i64(stream->rtt_max_us, rtt_for_retention(w, c));
+    }
+    set_duration(w, stream);
+}
+
+void recovery_retention_rtt(struct worker *w, struct consumer *consumer)
+{
+    struct stream *stream = consumer->stream;
+    if (!may_nack(consumer) || rtt_for_retention(w, consumer) <= stream->rtt_max_us)
+        return;
+    stream->rtt_max_us = rtt_for_retention(w, consumer);
+    set_duration(w, stream);
+}
+
+void recovery_schedule_expiry(struct worker *w, struct stream *stream)
+{
+    int64_t due_us = retain_expire(w->retain, &stream->retain, w->now_us);
+    /* While packets come each put expires the old ones; the timer is for a stream that has fallen
+     * silent, and rare: it must not wake the worker for every packet. */
+    if (due_us != INT64_MAX && !timer_is_set(&stream->expiry_timer))
+        timers_set(&w->timers, &stream->expiry_timer, due_us + EXPIRY_SLACK_US);
+}

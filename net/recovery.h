@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/recovery.h - losses made good: NACKs served to consumers, NACKs and key frame requests sent
+ * to producers, retention kept to RTT.
+ *
+ * Threads: the owning worker. */
+#ifndef NET_RECOVERY_H
+#define NET_RECOVERY_H
+
+#include "net/state.h"
+
+/* ---- towards receivers ---- */
+
+/* One NACKed number of a consumer; serve them with recovery_serve() when all have been noted. */
+void recovery_request(struct worker *w, struct consumer *consumer, uint16_t seq);
+
+/* Resends what the pace allows, sets the timer for the rest. */
+void recovery_serve(struct worker *w, struct consumer *consumer);
+
+/* A packet is being sent for the first time: served again at once if its NACK was here before it.
+ */
+void recovery_sent(struct worker *w, struct consumer *consumer, uint16_t seq);
+
+/* ---- towards producers ---- */
+
+/* A packet of the stream came (media or recovered): notes gaps, sets the NACK timer. */
+void recovery_receive(struct worker *w, struct stream *stream, uint32_t seq_ext, bool keyframe);
+void recovery_ask(struct worker *w, struct stream *stream); /* the NACK timer ran */
+
+/* A receiver wants a key frame of this stream. `force`: whatever is outstanding. */
+void recovery_keyframe(struct worker *w, struct stream *stream, bool force);
+void recovery_keyframe_expire(struct worker *w, struct stream *stream); /* the timer ran */
+
+/* ---- retention ---- */
+
+/* The stream's consumers or their RTTs have changed: recomputes how long its packets are kept. */
+void recovery_retention_update(struct worker *w, struct stream *stream);
+/* One consumer's RTT has changed: longer takes effect now, shorter with the next report. */
+void recovery_retention_rtt(struct worker *w, struct consumer *consumer);
+/* Retained packets of a stream that receives no more still expire. */
+void recovery_schedule_expiry(struct worker *w, struct stream *stream);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/reporting.c - reports and transport-wide feedback on their timers. */
+#include "net/reporting.h"
+
+#include "net/egress.h"
+#include "net/event.h"
+#include "net/recovery.h"
+
+enum { TWCC_MESSAGES_MAX = 8 }; /* of one timer; what is left goes with the next */
+
+struct compound { /* being written; flushed when something does not fit */
+    struct worker *w;
+    struct transport *transport;
+    struct rtcp_writer writer;
+};
+
+static void compound_begin(struct compound *c)
+{
+    c->writer =
+        (struct rtcp_writer){.data = io_egress_take(c->w->io), .bytes_max = EGRESS_RTCP_BYTES};
+}
+
+static void compound_end(struct compound *c)
+{
+    if (c->writer.at > 0)
+        egress_rtcp(c->w, c->transport, c->writer.data, c->writer.at);
+    else
+        io_egress_untake(c->w->io, c->writer.data);
+}
+
+/* ---- about what we send ---- */
+
+static bool sender_info_of(struct worker *w, const struct consumer *consumer,
+                           struct rtcp_sender_info *info)
+{
+    uint32_t rtp_ts;
+    if (consumer->paused || consumer->packets == 0 || consumer->map.n == 0 ||
+        w->now_us - consumer->map.sent_us > REPORT_IDLE_US ||
+        !report_clock_at(&consumer->stream->clock, w->now_us, &info->ntp, &rtp_ts))
+        return false;
+    info->rtp_ts = rtp_ts + consumer->map.ranges[consumer->map.newest].ts_delta;
+    info->packets = (uint32_t)consumer->packets;
+    info->octets = (uint32_t)consumer->payload_bytes;
+    return true;
+}
+
+/* Answers to the peers' receiver reference times: the compound's sender is the consumer's ssrc or
+ * ours. */
+static void write_dlrr(struct compound *c, uint32_t ssrc)
+{
+    struct transport *transport = c->transport;
+    struct rtcp_dlrr dlrrs[RRTR_N];
+    if (transport->rrtr_n == 0)
+        return;
+    for (uint8_t i = 0; i < transport->rrtr_n; i++) {
+        int64_t since_us = c->w->now_us - transport->rrtr[i].received_us;
+        dlrrs[i] = (struct rtcp_dlrr){
+            .ssrc = transport->rrtr[i].ssrc,
+            .last_rr = transport->rrtr[i].ntp,
+            .delay = (uint32_t)(max_i64(since_us, 0) * 65536 / 1000000),
+        };
+    }
+    if (rtcp_write_xr_dlrr(&c->writer, ssrc, dlrrs, transport->rrtr_n))
+        transport->rrtr_n = 0;
+}
+
+static bool write_sender(struct compound *c, const struct consumer *consumer,
+                         const struct rtcp_sender_info *info)
+{
+    size_t before = c->writer.at;
+    if (rtcp_write_sr(&c->writer, consumer->rewrite.ssrc, info, NULL, 0) &&
+        rtcp_write_sdes_cname(&c->writer, consumer->rewrite.ssrc, consumer->cname))
+        return true;
+    c->writer.at = before;
+    return false;
+}
+
+static void report_consumers(struct compound *c)
+{
+    struct rtcp_sender_info info;
+    for (struct consumer *k = c->transport->consumers; k != NULL; k = k->transport_next) {
+        if (!sender_info_of(c->w, k, &info))
+            continue;
+        if (!write_sender(c, k, &info)) {
+            compound_end(c);
+            compound_begin(c);
+            write_sender(c, k, &info);
+        }
+        write_dlrr(c, k->rewrite.ssrc);
+    }
+}
+
+/* ---- about what we receive ---- */
+
+/* Opus adds forward error correction by reported loss: it is told the worst of its receivers.
+ * BEHAVIOUR 1.5. */
+static uint8_t worst_fraction_lost(const struct stream *stream, uint8_t own)
+{
+    uint8_t worst = own;
+    if (stream->producer->kind != MEDIA_AUDIO)
+        return worst;
+    for (const struct consumer *c = stream->consumers; c != NULL; c = c->stream_next)
+        if (!c->paused && c->remote.fraction_lost > worst)
+            worst = c->remote.fraction_lost;
+    return worst;
+}
+
+static void block_of(struct worker *w, struct stream *stream, struct rtcp_report_block *block)
+{
+    struct source_report report;
+    uint32_t repaired = stream->source.repaired, retransmitted = stream->source.retransmitted;
+    source_take_report(&stream->source, &report);
+    *block = (struct rtcp_report_block){
+        .ssrc = stream->ssrc,
+        .fraction_lost = worst_fraction_lost(stream, report.fraction_lost),
+        .lost_total = report.lost_total,
+        .seq_max = report.seq_max,
+        .jitter = report.jitter,
+    };
+    report_clock_last_sr(&stream->clock, w->now_us, &block->last_sr, &block->delay);
+    if (report.expected > 0 && score_add(&stream->score, report.expected, report.received,
+                                         repaired - stream->repaired_at_report,
+                                         retransmitted - stream->retransmitted_at_report))
+        event_producer_score(w, stream->producer);
+    stream->repaired_at_report = repaired;
+    stream->retransmitted_at_report = retransmitted;
+}
+
+static void write_blocks(struct compound *c, const struct rtcp_report_block *blocks,
+                         size_t blocks_n)
+{
+    uint32_t ssrc = c->transport->ssrc;
+    size_t before = c->writer.at;
+    if (rtcp_write_rr(&c->writer, ssrc, blocks, blocks_n) &&
+        rtcp_write_sdes_cname(&c->writer, ssrc, c->transport->cname))
+        return;
+    c->writer.at = before;
+    compound_end(c);
+    compound_begin(c);
+    rtcp_write_rr(&c->writer, ssrc, blocks, blocks_n);
+    rtcp_write_sdes_cname(&c->writer, ssrc, c->transport->cname);
+}
+
+static void report_producers(struct compound *c)
+{
+    struct rtcp_report_block blocks[RTCP_BLOCKS_MAX];
+    size_t blocks_n = 0;
+    bool any = false;
+    for (struct producer *p = c->transport->producers; p != NULL; p = p->transport_next) {
+        for (uint32_t e = 0; e < p->encodings_n; e++) {
+            struct stream *stream = p->streams[e];
+            recovery_retention_update(c->w, stream); /* shorter ones take effect here */
+            if (!stream->source.started || stream->ssrc == 0)
+                continue;
+            block_of(c->w, stream, &blocks[blocks_n++]);
+            any = true;
+            if (blocks_n == RTCP_BLOCKS_MAX) {
+                write_blocks(c, blocks, blocks_n);
+                blocks_n = 0;
+            }
+        }
+    }
+    if (blocks_n > 0)
+        write_blocks(c, blocks, blocks_n);
+    if (any)
+        rtcp_write_xr_rrtr(&c->writer, c->transport->ssrc, clock_ntp(c->w->now_us));
+}
+
+/* A peer that sent RRTR and gets no sender report is answered in a compound of its own. */
+static void answer_rrtr(struct compound *c)
+{
+    if (c->transport->rrtr_n == 0)
+        return;
+    if (c->writer.at == 0)
+        rtcp_write_rr(&c->writer, c->transport->ssrc, NULL, 0);
+    write_dlrr(c, c->transport->ssrc);
+}
+
+void reporting_send(struct worker *w, struct transport *transport)
+{
+    struct compound c = {.w = w, .transport = transport};
+    timers_set(&w->timers, &transport->report_timer, report_next_us(w->now_us, &w->random));
+    if (!transport_is_ready(transport))
+        return;
+    compound_begin(&c);
+    report_consumers(&c);
+    report_producers(&c);
+    answer_rrtr(&c);
+    compound_end(&c);
+}
+
+/* ---- transport-wide feedback ---- */
+
+void reporting_send_twcc(struct worker *w, struct transport *transport)
+{
+    struct twcc_recorder *recorder = &w->twccs[transport->index];
+    for (int i = 0; i < TWCC_MESSAGES_MAX && twcc_pending(recorder); i++) {
+        struct compound c = {.w = w, .transport = transport};
+        compound_begin(&c);
+        bool written = twcc_write(recorder, &c.writer, transport->ssrc);
+        compound_end(&c);
+        if (!written)
+            break;
+    }
+}
+
+void reporting_record_twcc(struct worker *w, struct transport *transport, uint16_t number,
+                           uint32_t ssrc, int64_t arrived_us)
+{
+    struct twcc_recorder *recorder = &w->twccs[transport->index];
+    if (!transport->twcc_started) {
+        twcc_recorder_init(recorder);
+        transport->twcc_started = true;
+    }
+    if (twcc_record(recorder, number, ssrc, arrived_us))
+        reporting_send_twcc(w, transport);
+    if (!timer_is_set(&transport->twcc_timer))
+        timers_set(&w->timers, &transport->twcc_timer, w->now_us + TWCC_INTERVAL_US);
+}

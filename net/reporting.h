@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/reporting.h - RTCP that a transport sends of its own accord: sender and receiver reports, XR,
+ * transport-wide feedback.
+ *
+ * One compound a second or so per transport (interval x [1.0, 1.5], RFC 3550 6.2): a sender report
+ * and CNAME per consumer that is sending, report blocks for its producers' streams, RRTR, and DLRR
+ * for peers that sent RRTR; several compounds when one does not hold it. Threads: the owning
+ * worker. */
+#ifndef NET_REPORTING_H
+#define NET_REPORTING_H
+
+#include "net/state.h"
+
+/* The report timer ran: sends, and sets the next. */
+void reporting_send(struct worker *w, struct transport *transport);
+
+/* The transport-wide feedback timer ran. */
+void reporting_send_twcc(struct worker *w, struct transport *transport);
+
+/* A packet with a transport-wide number came. */
+void reporting_record_twcc(struct worker *w, struct transport *transport, uint16_t number,
+                           uint32_t ssrc, int64_t arrived_us);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/state.h - what a worker owns: its objects, their links and the batch under way.
+ *
+ *   socket <- transport -> producers -> streams (one per encoding) -> consumers (of any transport)
+ *                       -> consumers
+ *
+ * Indices of sockets, transports, producers and consumers are the control thread's; streams are the
+ * worker's own. Arrays are mapped for the configured maximum and touched as used. Writer of
+ * everything here: the worker's thread. For net/ only: nobody outside includes it. */
+#ifndef NET_STATE_H
+#define NET_STATE_H
+
+#include "core/arena.h"
+#include "core/clock.h"
+#include "core/io.h"
+#include "core/mailbox.h"
+#include "core/random.h"
+#include "core/table.h"
+#include "core/timer.h"
+#include "core/trace.h"
+#include "net/command.h"
+#include "net/demux.h"
+#include "net/worker.h"
+#include "rtcp/keyframe.h"
+#include "rtcp/nack.h"
+#include "rtcp/report.h"
+#include "rtcp/rtt.h"
+#include "rtcp/twcc.h"
+#include "rtp/codec.h"
+#include "rtp/resend.h"
+#include "rtp/retain.h"
+#include "rtp/rewrite.h"
+#include "rtp/seal.h"
+#include "rtp/seqmap.h"
+#include "rtp/source.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+enum {
+    ROUNDS_N = 4,            /* fan-outs under way at once; a stream is in one at most */
+    RECORDS_N = 2048,        /* packets between receiving and the end of their fan-out */
+    RECORDS_SPARE = 64,      /* below so many free ones receiving waits for the fan-out */
+    FANOUT_SLICE = 256,      /* packets sent before receiving gets its turn */
+    PLAN_N = 64,             /* packets planned for one receiver at once */
+    PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
+    RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
+    NONE16 = 0xffff,
+};
+
+static_assert(PACKET_BYTES_MAX + SEAL_OVERHEAD_RTP + 144 <= IO_EGRESS_BYTES, "libsrtp2's slack");
+
+enum timer_kind {
+    TIMER_REPORT,
+    TIMER_TWCC,
+    TIMER_NACK,
+    TIMER_KEYFRAME,
+    TIMER_RESEND,
+    TIMER_EXPIRY,
+    TIMER_TICK
+};
+
+struct socket_state {
+    bool open, shared, wildcard;
+    uint16_t io;        /* index in the engine */
+    uint32_t transport; /* of a socket of its own; DEMUX_NONE */
+    struct addr local;
+};
+
+struct transport {
+    bool open, comedia, srtp_wanted, no_runs;
+    bool has_local, has_rtcp_local; /* the peer's packets told which of our addresses it uses */
+    uint32_t index;
+    uint32_t rtp_socket, rtcp_socket;
+    uint32_t ssrc;      /* ours, for feedback and receiver reports */
+    uint16_t twcc_next; /* transport-wide number of the next packet out */
+    bool twcc_started;  /* its recorder is in use: a producer negotiated transport-wide feedback */
+    uint8_t rrtr_n;
+    struct seal *seal;
+    struct addr remote, rtcp_remote;
+    struct addr local, rtcp_local; /* where to send from, when the socket is bound to a wildcard */
+    struct producer *producers;
+    struct consumer *consumers;
+
+    struct {
+        uint32_t round_id, receiver;
+    } mark[ROUNDS_N]; /* receiver entry of this transport in a round */
+
+    uint64_t packets_in, bytes_in, packets_out, bytes_out;
+    uint64_t rtp_in, rtp_out, rtcp_in, rtcp_out, send_failed, dropped;
+    struct rate rate_in, rate_out;
+    struct rtt rtt;
+    struct timer report_timer, twcc_timer;
+
+    struct {
+        uint32_t ssrc, ntp; /* compact */
+        int64_t received_us;
+    } rrtr[RRTR_N];
+
+    char cname[CNAME_BYTES_MAX];
+};
+
+struct stream { /* one encoding of a producer */
+    struct producer *producer;
+    uint32_t index;
+    uint32_t
+        tag; /* changes when the numbering starts anew: the consumers' maps see another stream */
+    uint32_t ssrc, rtx_ssrc; /* 0: not known yet */
+    uint8_t encoding;
+    bool restarted_once;
+    uint8_t codec; /* of the newest packet, enum rtp_codec */
+    uint32_t clock_rate;
+    struct source source;
+    struct report_clock clock;
+    struct retain_stream retain;
+    struct nack_list *nack;
+    struct keyframe keyframe;
+    struct rtt rtt;
+    struct score score;
+    struct timer nack_timer, keyframe_timer, expiry_timer;
+    struct consumer *consumers; /* list by stream_next */
+    uint32_t consumers_n;
+    uint32_t nackers_n;               /* consumers that may NACK and are not paused */
+    int64_t rtt_max_us;               /* largest among them */
+    uint16_t batch_first, batch_last; /* records waiting for a round, NONE16 */
+    uint16_t round_first;             /* records in the round under way */
+    bool in_round, in_batch;          /* is in some round; stands in worker->batch */
+    uint32_t repaired_at_report, retransmitted_at_report;
+    uint64_t packets_rtx, bytes_rtx, dropped, plis, firs, nacks, nacked, keyframes;
+};
+
+struct producer {
+    bool open, paused, nack, pli, fir;
+    uint8_t mid_bytes, pt_n, encodings_n;
+    enum media_kind kind;
+    uint32_t index;
+    uint32_t trace_bits;
+    struct transport *transport;
+    struct producer *transport_next, *transport_prev;
+    struct stream *streams[PRODUCER_ENCODINGS_MAX];
+    struct rtp_ext_ids ext_ids;
+    uint8_t pt_at[128]; /* payload type -> index in pt[] + 1 */
+    struct producer_pt pt[PRODUCER_PT_MAX];
+    struct producer_encoding encodings[PRODUCER_ENCODINGS_MAX];
+    char mid[RTP_MID_BYTES_MAX];
+};
+
+struct consumer {
+    /* read and written for every packet */
+    struct transport *transport;
+    struct stream *stream;
+    struct consumer *work_next; /* next of the same receiver in a round */
+    bool open, paused, nack;
+    uint8_t priority;
+    enum media_kind kind;
+    uint32_t index;
+    uint32_t trace_bits;
+    uint64_t packets, bytes;
+    uint64_t payload_bytes; /* octets of sender reports */
+    struct rate rate;
+    struct seqmap map;
+    struct rewrite rewrite;
+    /* recovery */
+    uint16_t rtx_seq;
+    uint64_t packets_rtx, bytes_rtx, dropped;
+    struct resend resend;
+    struct timer resend_timer;
+    /* feedback */
+    struct rtt rtt;
+    struct report_remote remote;
+    uint64_t repaired_at_report; /* packets_rtx at the last report */
+    struct score score;
+    uint64_t nacks, plis, firs;
+    struct consumer *transport_next, *transport_prev;
+    struct consumer *stream_next, *stream_prev;
+    char cname[CNAME_BYTES_MAX];
+};
+
+struct record { /* a packet between receiving and the end of its fan-out; its slot is WORKER */
+    uint16_t slot, bytes;
+    uint16_t next; /* of the same stream; NONE16 ends */
+    bool keyframe;
+    uint32_t tag; /* the stream's when it came */
+    uint32_t seq_ext;
+    int64_t arrived_us;
+    struct rtp_packet packet;
+    struct rtp_exts exts;
+};
+
+struct receiver {
+    struct transport *transport;
+    struct consumer *work; /* its consumers with packets in this round */
+};
+
+struct round { /* one resumable fan-out: some streams' batches to all their receivers */
+    bool active;
+    uint32_t id; /* never 0 */
+    uint32_t streams_n, receivers_n, at;
+    struct stream **streams;
+    struct receiver *receivers;
+};
+
+struct plan_item {
+    struct consumer *consumer;
+    const struct record *record;
+    struct rewrite_numbers numbers;
+    uint16_t bytes; /* before encryption */
+};
+
+struct worker {
+    struct worker_config config;
+    struct io *io;
+    struct slab slab;
+    struct retain *retain;
+    struct arena arena;
+    struct timers timers;
+    struct demux demux;
+    struct table routes_in;  /* transport << 32 | ssrc -> stream index, or'ed with ROUTE_RTX */
+    struct table routes_out; /* transport << 32 | ssrc -> consumer index */
+    struct socket_state *sockets;
+    uint32_t *socket_of_io; /* engine's index -> ours */
+    struct transport *transports;
+    struct producer *producers;
+    struct consumer *consumers;
+    struct pool streams;
+    struct nack_list *nacks;     /* by stream index */
+    struct twcc_recorder *twccs; /* by transport index */
+    int64_t now_us;
+    uint32_t tag_next, round_next, rotate;
+    struct random random;
+
+    struct record *records;
+    uint16_t record_free; /* chain by next */
+    uint32_t records_free_n;
+    struct stream **batch; /* streams with records that are in no round yet */
+    uint32_t batch_n;
+    struct round rounds[ROUNDS_N];
+    uint32_t round_at; /* whose slice is next */
+    struct plan_item plan[PLAN_N];
+    uint32_t plan_n;
+
+    struct trace trace;
+    struct timer tick_timer; /* once a second: trim, gauges */
+
+    struct {
+        uint64_t turns, busy_us, rtp_in, rtcp_in, forwarded, resent, rtcp_out, nack_requested,
+            nack_served, nack_missed, nack_sent, keyframe_requests, events_dropped, fanout_yields,
+            evicted, turn_us_max;
+        uint64_t drops[DROP_N];
+        uint32_t sockets, transports, producers, consumers;
+    } count;
+
+    int64_t published_us;
+    struct worker_counters counters; /* what the control thread reads */
+
+    struct mailbox inbox, outbox;
+    bool outbox_rung, stopping, engine_dead;
+    int outbox_fd;
+    pthread_t thread;
+    bool started; /* the control thread's */
+    sem_t begun;  /* the worker's thread has its engine, or not: start_result */
+    _Atomic int start_result;
+    _Atomic bool ended;
+    _Atomic int thread_id;
+};
+
+enum { ROUTE_RTX = 1 << 30 };
+
+static inline uint64_t route_key(const struct transport *transport, uint32_t ssrc)
+{
+    return (uint64_t)transport->index << 32 | ssrc;
+}
+
+/* Can media be sent to it: an address, and keys where keys are wanted. */
+static inline bool transport_is_ready(const struct transport *transport)
+{
+    return addr_is_set(&transport->remote) && (!transport->srtp_wanted || transport->seal != NULL);
+}
+
+static inline void count_drop(struct worker *w, enum drop why)
+{
+    w->count.drops[why]++;
+}
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/stats.c - figures out. */
+#include "net/stats.h"
+
+void stats_transport(const struct worker *w, const struct transport *transport,
+                     struct transport_stats *stats)
+{
+    *stats = (struct transport_stats){
+        .remote = transport->remote,
+        .local = transport->has_local ? transport->local : w->sockets[transport->rtp_socket].local,
+        .rtcp_remote = transport->rtcp_remote,
+        .connected = transport_is_ready(transport),
+        .rtcp_learnt = addr_is_set(&transport->rtcp_remote),
+        .sealed = transport->seal != NULL,
+        .packets_in = transport->packets_in,
+        .bytes_in = transport->bytes_in,
+        .packets_out = transport->packets_out,
+        .bytes_out = transport->bytes_out,
+        .rtp_packets_in = transport->rtp_in,
+        .rtp_packets_out = transport->rtp_out,
+        .rtcp_packets_in = transport->rtcp_in,
+        .rtcp_packets_out = transport->rtcp_out,
+        .send_failed = transport->send_failed,
+        .dropped = transport->dropped,
+        .bitrate_in_bps = rate_bps(&transport->rate_in, w->now_us),
+        .bitrate_out_bps = rate_bps(&transport->rate_out, w->now_us),
+        .rtt_us = transport->rtt.smoothed_us,
+    };
+}
+
+static void stats_stream(const struct worker *w, const struct stream *stream,
+                         struct stream_stats *stats)
+{
+    const struct source *source = &stream->source;
+    *stats = (struct stream_stats){
+        .ssrc = stream->ssrc,
+        .rtx_ssrc = stream->rtx_ssrc,
+        .packets = source->rate.packets_total,
+        .bytes = source->rate.bytes_total,
+        .packets_rtx = stream->packets_rtx,
+        .bytes_rtx = stream->bytes_rtx,
+        .packets_dropped = stream->dropped,
+        .packets_repaired = source->repaired,
+        .packets_lost = source->lost_total,
+        .fraction_lost = source->fraction_lost,
+        .jitter = source_jitter(source),
+        .bitrate_bps = rate_bps(&source->rate, w->now_us),
+        .packet_rate = rate_pps(&source->rate, w->now_us),
+        .rtt_us = stream->rtt.smoothed_us,
+        .score = stream->score.value,
+        .nacks = stream->nacks,
+        .nacked_packets = stream->nacked,
+        .plis = stream->plis,
+        .firs = stream->firs,
+        .retained_n = stream->retain.n,
+        .retain_us = stream->retain.duration_us,
+        .restarts = source->restarts,
+        .duplicates = source->duplicates,
+        .keyframes = stream->keyframes,
+    };
+}
+
+void stats_producer(const struct worker *w, const struct producer *producer,
+                    struct producer_stats *stats)
+{
+    *stats =
+        (struct producer_stats){.paused = producer->paused, .encodings_n = producer->encodings_n};
+    for (uint32_t i = 0; i < producer->encodings_n; i++) {
+        stats->consumers_n += producer->streams[i]->consumers_n;
+        stats_stream(w, producer->streams[i], &stats->encodings[i]);
+    }
+}
+
+void stats_consumer(const struct worker *w, const struct consumer *consumer,
+                    struct consumer_stats *stats)
+{
+    const struct resend *resend = &consumer->resend;
+    *stats = (struct consumer_stats){
+        .paused = consumer->paused,
+        .producer_paused = consumer->stream->producer->paused,
+        .seq_max = (uint16_t)consumer->map.out_max,
+        .producer_score = consumer->stream->score.value,
+        .stream =
+            {
+                .ssrc = consumer->rewrite.ssrc,
+                .rtx_ssrc = consumer->rewrite.rtx_ssrc,
+                .packets = consumer->packets,
+                .bytes = consumer->bytes,
+                .packets_rtx = consumer->packets_rtx,
+                .bytes_rtx = consumer->bytes_rtx,
+                .packets_dropped = consumer->dropped,
+                .packets_lost = consumer->remote.lost_total,
+                .fraction_lost = consumer->remote.fraction_lost,
+                .jitter = consumer->remote.jitter,
+                .bitrate_bps = rate_bps(&consumer->rate, w->now_us),
+                .packet_rate = rate_pps(&consumer->rate, w->now_us),
+                .rtt_us = consumer->rtt.smoothed_us,
+                .score = consumer->score.value,
+                .nacked_packets = consumer->nacks,
+                .plis = consumer->plis,
+                .firs = consumer->firs,
+                .nack_served = resend->served,
+                .nack_missed = resend->missed,
+                .nack_suppressed = resend->suppressed,
+                .nack_overflowed = resend->overflowed,
+                .nack_early = resend->early_served,
+            },
+    };
+}
+
+static void store(_Atomic uint64_t *to, uint64_t value)
+{
+    atomic_store_explicit(to, value, memory_order_relaxed);
+}
+
+static void publish_objects(struct worker *w)
+{
+    struct worker_counters *c = &w->counters;
+    store(&c->slots, w->slab.slots_n);
+    store(&c->slots_free, w->slab.free_n);
+    store(&c->slots_standing, w->slab.kernel_n);
+    store(&c->slots_retained, retain_held_n(w->retain));
+    store(&c->slots_resident, w->slab.resident_n);
+    store(&c->sockets, w->count.sockets);
+    store(&c->transports, w->count.transports);
+    store(&c->producers, w->count.producers);
+    store(&c->consumers, w->count.consumers);
+}
+
+static void publish_io(struct worker *w)
+{
+    struct worker_counters *c = &w->counters;
+    const struct io_counters *io = io_counters(w->io);
+    store(&c->datagrams_in, io->datagrams);
+    store(&c->bytes_in, io->bytes_in);
+    store(&c->packets_out, io->packets_out);
+    store(&c->bytes_out, io->bytes_out);
+    store(&c->sends, io->sends);
+    store(&c->runs_split, io->runs_split);
+    store(&c->syscalls, io->syscalls);
+    store(&c->kernel_drops, io->kernel_drops);
+    store(&c->starved, io->starved);
+    /* what the engine drops by itself, by reason */
+    store(&c->drops[DROP_KERNEL], io->kernel_drops);
+    store(&c->drops[DROP_STARVED], io->starved);
+    store(&c->drops[DROP_RECV], io->recv_errors);
+    store(&c->drops[DROP_TRUNCATED], io->truncated);
+    store(&c->drops[DROP_EMPTY], io->empty);
+}
+
+void stats_publish(struct worker *w)
+{
+    struct worker_counters *c = &w->counters;
+    const struct retain_counters *retained = retain_counters(w->retain);
+    for (int i = 0; i < DROP_N; i++)
+        if (w->count.drops[i] != 0)
+            store(&c->drops[i], w->count.drops[i]);
+    store(&c->drops[DROP_EVICTED], retained->evicted);
+    store(&c->evicted, retained->evicted);
+    store(&c->turns, w->count.turns);
+    store(&c->busy_us, w->count.busy_us);
+    store(&c->rtp_in, w->count.rtp_in);
+    store(&c->rtcp_in, w->count.rtcp_in);
+    store(&c->forwarded, w->count.forwarded);
+    store(&c->resent, w->count.resent);
+    store(&c->rtcp_out, w->count.rtcp_out);
+    store(&c->nack_requested, w->count.nack_requested);
+    store(&c->nack_served, w->count.nack_served);
+    store(&c->nack_missed, w->count.nack_missed);
+    store(&c->nack_sent, w->count.nack_sent);
+    store(&c->keyframe_requests, w->count.keyframe_requests);
+    store(&c->events_dropped, w->count.events_dropped);
+    store(&c->fanout_yields, w->count.fanout_yields);
+    publish_objects(w);
+    publish_io(w);
+    w->published_us = w->now_us;
+}

@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/worker.c - the spine: a worker's turn, and the way of an RTP packet through it.
+ *
+ *   worker_turn      drain the mailbox, submit and wait, take what came, fan out, timers
+ *   relay_datagram   whose is it, RTP or RTCP
+ *   relay_media      decrypt, parse, producer, statistics, gaps, batch
+ *   fanout_step      (net/fanout.c) per receiver, per packet: plan; (net/egress.c) number, rewrite,
+ * encrypt, send
+ */
+#include "net/worker.h"
+
+#include "net/apply.h"
+#include "net/event.h"
+#include "net/fanout.h"
+#include "net/feedback.h"
+#include "net/recovery.h"
+#include "net/reporting.h"
+#include "net/route.h"
+#include "net/state.h"
+#include "net/stats.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    TURN_DATAGRAMS_MAX = 4096, /* then commands and timers get their turn */
+    TURN_TIMERS_MAX = 1024,
+    TURN_SLICES_MAX = 64, /* slices of fan-out before commands and timers */
+    EVICT_BATCH = 64,     /* slots taken back at once when they ran short */
+    PUBLISH_US = 5000,
+    TICK_US = 1000000,
+    TRIM_PAGES = 256, /* given back per second: 1 MiB */
+    WAIT_MAX_US = 1000000,
+    STANDING_MAX = 4096, /* slots that may stand for receiving: 40 ms at 100,000 packets/s */
+};
+
+/* ---- a datagram ---- */
+
+static struct transport *transport_of(struct worker *w, const struct io_event *event,
+                                      uint32_t socket_index)
+{
+    const struct socket_state *socket = &w->sockets[socket_index];
+    uint32_t index =
+        socket->shared ? demux_find(&w->demux, socket_index, &event->remote) : socket->transport;
+    return index == DEMUX_NONE ? NULL : &w->transports[index];
+}
+
+/* Is the sender who the transport talks to? With comedia the first valid packet's sender will be
+ * (`learn`). */
+static enum drop check_remote(const struct transport *t, const struct io_event *event, bool rtcp,
+                              bool *learn)
+{
+    const struct addr *known = rtcp ? &t->rtcp_remote : &t->remote;
+    *learn = false;
+    if (addr_is_set(known))
+        return addr_equal(known, &event->remote) ? DROP_NONE : DROP_NO_PEER;
+    *learn = t->comedia;
+    return t->comedia ? DROP_NONE : DROP_NOT_CONNECTED;
+}
+
+/* RTX brings a lost packet back under its own number: the slot's packet becomes the media packet.
+ */
+static enum drop undo_rtx(const struct stream *stream, uint8_t *data, size_t *bytes,
+                          struct rtp_packet *packet)
+{
+    const struct producer *p = stream->producer;
+    uint8_t at = p->pt_at[packet->payload_type];
+    uint8_t *moved = data;
+    if (at == 0 || p->pt[at - 1].media_pt == REWRITE_PT_NONE || stream->ssrc == 0)
+        return DROP_RTX_UNKNOWN;
+    enum drop why = rewrite_unrtx(&moved, bytes, packet, stream->ssrc, p->pt[at - 1].media_pt);
+    if (why == DROP_NONE)
+        memmove(data, moved, *bytes); /* slots hold their packet at the front */
+    return why;
+}
+
+/* Statistics and numbering; the extended number comes back in the record. */
+static enum drop account_media(struct worker *w, struct stream *stream, struct record *record,
+                               bool rtx)
+{
+    bool restarted = false;
+    enum drop why =
+        rtx ? source_recover(&stream->source, record->packet.seq, record->bytes, &record->seq_ext)
+            : source_receive(&stream->source, record->packet.seq, record->packet.rtp_ts,
+                             record->bytes, record->arrived_us, &record->seq_ext, &restarted);
+    if (why != DROP_NONE)
+        return why;
+    if (restarted) {
+        stream->tag = w->tag_next++;
+        nack_reset(stream->nack);
+        retain_clear(w->retain, &stream->retain);
+        trace_add(&w->trace, w->now_us, TRACE_STREAM_RESET, stream->index, record->packet.seq);
+    }
+    if (!rtx)
+        report_clock_packet(&stream->clock, record->packet.rtp_ts, record->arrived_us);
+    record->tag = stream->tag;
+    return DROP_NONE;
+}
+
+/* The codec tells the clock rate and what a key frame looks like; a producer may change it in
+ * mid-stream. */
+static void note_codec(struct stream *stream, struct record *record, const uint8_t *data)
+{
+    const struct producer *p = stream->producer;
+    const struct producer_pt *pt = &p->pt[p->pt_at[record->packet.payload_type] - 1];
+    if (pt->clock_rate != stream->clock_rate) {
+        stream->clock_rate = pt->clock_rate;
+        stream->source.clock_rate = pt->clock_rate;
+        stream->clock.clock_rate = pt->clock_rate;
+    }
+    stream->codec = pt->codec;
+    record->keyframe = rtp_codec_keyframe(
+        (enum rtp_codec)pt->codec, data + record->packet.payload_at, record->packet.payload_bytes);
+    stream->keyframes += record->keyframe;
+}
+
+static void note_twcc(struct worker *w, struct transport *t, const uint8_t *data,
+                      const struct record *record)
+{
+    const struct rtp_exts *exts = &record->exts;
+    if (rtp_exts_has(exts, RTP_EXT_TWCC) && exts->bytes[RTP_EXT_TWCC] == 2)
+        reporting_record_twcc(w, t, be16(data + exts->at[RTP_EXT_TWCC]), record->packet.ssrc,
+                              record->arrived_us);
+}
+
+/* One RTP packet, top to bottom. The slot is still the caller's unless DROP_NONE is returned. */
+static enum drop relay_media(struct worker *w, struct transport *t, const struct io_event *event,
+                             bool learn)
+{
+    uint8_t *data = slab_packet(&w->slab, event->slot);
+    size_t bytes = event->bytes;
+    struct record record = {.slot = event->slot, .arrived_us = event->arrived_us};
+    struct route route = {0};
+    enum drop why = DROP_NONE;
+
+    if (t->srtp_wanted)
+        why = t->seal == NULL ? DROP_NOT_CONNECTED : seal_unprotect_rtp(t->seal, data, &bytes);
+    if (why == DROP_NONE)
+        why = rtp_packet_parse(&record.packet, data, bytes);
+    if (why != DROP_NONE)
+        return why;
+    if (learn && !apply_learn(w, t, false, &event->remote, &event->local))
+        return DROP_NO_PEER;
+    t->rtp_in++;
+    why = route_find(w, t, data, &record.packet, &route);
+    if (why != DROP_NONE)
+        return why;
+
+    struct stream *stream = route.stream;
+    rtp_exts_find(&record.exts, data, &record.packet, &stream->producer->ext_ids);
+    note_twcc(w, t, data, &record);
+    if (route.rtx) {
+        stream->packets_rtx++;
+        stream->bytes_rtx += bytes;
+        why = undo_rtx(stream, data, &bytes, &record.packet);
+        if (why == DROP_NONE)
+            rtp_exts_find(&record.exts, data, &record.packet, &stream->producer->ext_ids);
+    }
+    record.bytes = (uint16_t)bytes;
+    if (why == DROP_NONE)
+        why = account_media(w, stream, &record, route.rtx);
+    if (why == DROP_NONE) {
+        note_codec(stream, &record, data);
+        recovery_receive(w, stream, record.seq_ext, record.keyframe);
+        if (stream->producer->trace_bits != 0)
+            event_trace_in(w, stream, &record, route.rtx);
+        if (stream->producer->paused)
+            why = DROP_PAUSED;
+    }
+    if (why != DROP_NONE) {
+        stream->dropped++;
+        return why;
+    }
+    fanout_add(w, stream, &record);
+    w->count.rtp_in++;
+    return DROP_NONE;
+}
+
+static enum drop relay_feedback(struct worker *w, struct transport *t, const struct io_event *event,
+                                bool learn)
+{
+    uint8_t *data = slab_packet(&w->slab, event->slot);
+    size_t bytes = event->bytes;
+    bool mux = t->rtcp_socket == t->rtp_socket;
+    enum drop why = DROP_NONE;
+    if (t->srtp_wanted)
+        why = t->seal == NULL ? DROP_NOT_CONNECTED : seal_unprotect_rtcp(t->seal, data, &bytes);
+    struct rtcp_reader reader;
+    if (why == DROP_NONE)
+        why = rtcp_reader_init(&reader, data, bytes);
+    if (why == DROP_NONE && learn && !apply_learn(w, t, !mux, &event->remote, &event->local))
+        why = DROP_NO_PEER;
+    if (why == DROP_NONE)
+        why = feedback_receive(w, t, data, bytes, event->arrived_us);
+    return why;
+}
+
+/* One datagram: whose is it, and is it RTP or RTCP. DROP_NONE with *held: a round has the slot now.
+ */
+static enum drop relay_datagram(struct worker *w, const struct io_event *event, bool *held)
+{
+    const uint8_t *data = slab_packet(&w->slab, event->slot);
+    uint32_t socket = w->socket_of_io[event->socket];
+    struct transport *t = socket == DEMUX_NONE ? NULL : transport_of(w, event, socket);
+    bool learn;
+    if (t == NULL)
+        return DROP_NO_PEER;
+    if (datagram_class_of(data[0]) != DATAGRAM_MEDIA)
+        return DROP_UNKNOWN_CLASS;
+
+    bool mux = t->rtcp_socket == t->rtp_socket;
+    bool rtcp = mux ? rtp_packet_is_rtcp(data, event->bytes) : socket == t->rtcp_socket;
+    enum drop why = check_remote(t, event, rtcp && !mux, &learn);
+    if (why != DROP_NONE)
+        return why;
+    t->packets_in++;
+    t->bytes_in += event->bytes;
+    rate_add(&t->rate_in, event->bytes, w->now_us);
+    if (rtcp) {
+        why = relay_feedback(w, t, event, learn);
+    } else {
+        why = relay_media(w, t, event, learn);
+        *held = why == DROP_NONE;
+    }
+    t->dropped += why != DROP_NONE;
+    return why;
+}
+
+static void on_datagram(struct worker *w, const struct io_event *event)
+{
+    bool held = false;
+    enum drop why = relay_datagram(w, event, &held);
+    count_drop(w, why); /* DROP_NONE counts what was accepted */
+    if (!held)
+        slab_release(&w->slab, event->slot);
+}
+
+/* The tag is the transport; it may have been closed since. A run that was refused went out as
+ * singles. */
+static void on_send_failed(struct worker *w, const struct io_event *event)
+{
+    struct transport *t = &w->transports[event->tag];
+    bool again = event->error == -EAGAIN || event->error == -ENOBUFS;
+    w->count.drops[again ? DROP_SEND_AGAIN : DROP_SEND_ERROR] += event->packets;
+    t->send_failed += event->packets;
+    t->no_runs |= event->error == -EMSGSIZE || event->error == -EINVAL || event->error == -EIO;
+    trace_add(&w->trace, w->now_us, TRACE_SEND_FAILED, event->tag, (uint32_t)-event->error);
+}
+
+static void take_events(struct worker *w)
+{
+    struct io_event event;
+    for (int i = 0; i < TURN_DATAGRAMS_MAX && fanout_has_room(w) && io_next(w->io, &event); i++) {
+        switch (event.kind) {
+        case IO_DATAGRAM:
+            on_datagram(w, &event);
+            break;
+        case IO_SEND_FAILED:
+            on_send_failed(w, &event);
+            break;
+        case IO_SOCKET_DEAD:
+            if (w->socket_of_io[event.socket] != DEMUX_NONE)
+                event_socket_dead(w, w->socket_of_io[event.socket], event.error);
+            break;
+        case IO_WOKEN:
+            break;
+        }
+    }
+}
+
+/* ---- timers ---- */
+
+static void on_tick(struct worker *w)
+{
+    slab_trim(&w->slab, TRIM_PAGES);
+    atomic_store_explicit(&w->counters.turn_us_max, w->count.turn_us_max, memory_order_relaxed);
+    w->count.turn_us_max = 0;
+    timers_set(&w->timers, &w->tick_timer, w->now_us + TICK_US);
+}
+
+static void on_timer(struct worker *w, const struct timer *timer)
+{
+    uint32_t owner = timer->owner;
+    switch ((enum timer_kind)timer->kind) {
+    case TIMER_REPORT:
+        reporting_send(w, &w->transports[owner]);
+        break;
+    case TIMER_TWCC:
+        reporting_send_twcc(w, &w->transports[owner]);
+        break;
+    case TIMER_NACK:
+        recovery_ask(w, pool_at(&w->streams, owner));
+        break;
+    case TIMER_KEYFRAME:
+        recovery_keyframe_expire(w, pool_at(&w->streams, owner));
+        break;
+    case TIMER_RESEND:
+        recovery_serve(w, &w->consumers[owner]);
+        break;
+    case TIMER_EXPIRY:
+        recovery_schedule_expiry(w, pool_at(&w->streams, owner));
+        break;
+    case TIMER_TICK:
+        on_tick(w);
+        break;
+    }
+}
+
+static void run_timers(struct worker *w)
+{
+    for (int i = 0; i < TURN_TIMERS_MAX; i++) {
+        struct timer *timer = timers_pop(&w->timers, w->now_us);
+        if (timer == NULL)
+            return;
+        on_timer(w, timer);
+    }
+}
+
+/* ---- the turn ---- */
+
+/* Receiving never stops for want of slots: the oldest retained give way. */
+static void make_room(struct worker *w)
+{
+    if (w->slab.free_n >= EVICT_BATCH)
+        return;
+    uint32_t evicted = retain_evict(w->retain, EVICT_BATCH);
+    if (evicted > 0)
+        trace_add(&w->trace, w->now_us, TRACE_EVICT, evicted, w->slab.free_n);
+}
+
+/* Batches to all receivers, in slices; between two of them receiving goes on, so that another
+ * room's packets do not wait for the end of a large one. */
+static bool fan_out(struct worker *w)
+{
+    fanout_begin(w);
+    for (int i = 0; i < TURN_SLICES_MAX && fanout_step(w); i++) {
+        w->count.fanout_yields++;
+        if (io_poll(w->io) != 0)
+            break;
+        w->now_us = clock_now_us();
+        take_events(w);
+        fanout_begin(w);
+        make_room(w);
+    }
+    for (uint32_t i = 0; i < ROUNDS_N; i++)
+        if (w->rounds[i].active)
+            return true;
+    return w->batch_n > 0;
+}
+
+static void turn_end(struct worker *w, int64_t began_us)
+{
+    int64_t now_us = clock_now_us();
+    uint64_t turn_us = (uint64_t)max_i64(now_us - began_us, 0);
+    w->count.turns++;
+    w->count.busy_us += turn_us;
+    if (turn_us > w->count.turn_us_max)
+        w->count.turn_us_max = turn_us;
+    if (now_us - w->published_us >= PUBLISH_US)
+        stats_publish(w);
+    event_ring(w);
+}
+
+static void worker_turn(struct worker *w, bool busy)
+{
+    int64_t until_us = min_i64(timers_next_us(&w->timers), w->now_us + WAIT_MAX_US);
+    int result = busy ? io_poll(w->io) : io_wait(w->io, until_us);
+    if (result != 0) {
+        event_engine_dead(w, result);
+        w->engine_dead = w->stopping = true;
+        return;
+    }
+    w->now_us = clock_now_us();
+}
+
+static void worker_loop(struct worker *w)
+{
+    bool busy = false;
+    while (!w->stopping) {
+        worker_turn(w, busy);
+        int64_t began_us = w->now_us;
+        apply_commands(w);
+        take_events(w);
+        busy = fan_out(w);
+        run_timers(w);
+        make_room(w);
+        turn_end(w, began_us);
+    }
+}
+
+static void worker_main(struct worker *w)
+{
+    if (w->config.cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((size_t)w->config.cpu, &set);
+        pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+    }
+    w->now_us = clock_now_us();
+    timers_set(&w->timers, &w->tick_timer, w->now_us + TICK_US);
+    worker_loop(w);
+    apply_close_all(w);
+    stats_publish(w);
+    event_ring(w);
+}
+
+/* ---- start and stop ---- */
+
+static uint32_t streams_max(const struct worker_config *config)
+{
+    return config->producers_max *
+           2; /* most producers have one encoding, few have PRODUCER_ENCODINGS_MAX */
+}
+
+static uint32_t timers_max(const struct worker_config *config)
+{
+    return 3 * streams_max(config)      /* NACK, key frame, expiry */
+           + config->consumers_max      /* resend */
+           + 2 * config->transports_max /* reports, transport-wide feedback */
+           + 1;                         /* tick */
+}
+
+/* One term per holder; every piece is rounded up to 64 bytes by the arena. */
+static size_t arena_bytes(const struct worker_config *config)
+{
+    size_t transports = config->transports_max, producers = config->producers_max;
+    size_t consumers = config->consumers_max, streams = streams_max(config);
+    size_t pieces = 32 + 2 * ROUNDS_N;
+    return config->sockets_max * sizeof(struct socket_state) +
+           IO_SOCKETS_MAX * sizeof(uint32_t) +         /* socket_of_io */
+           transports * sizeof(struct transport) +     /* */
+           transports * sizeof(struct twcc_recorder) + /* touched where negotiated */
+           producers * sizeof(struct producer) +       /* */
+           consumers * sizeof(struct consumer) +       /* */
+           pool_bytes(sizeof(struct stream), (uint32_t)streams) +
+           streams * sizeof(struct nack_list) +              /* touched where packets are missing */
+           demux_bytes(2 * config->transports_max) +         /* RTP and RTCP addresses */
+           table_bytes(2 * (uint32_t)streams) +              /* media and RTX ssrc in */
+           table_bytes(2 * config->consumers_max) +          /* media and RTX ssrc out */
+           RECORDS_N * sizeof(struct record) +               /* */
+           streams * sizeof(struct stream *) +               /* batch */
+           ROUNDS_N * streams * sizeof(struct stream *) +    /* rounds' streams */
+           ROUNDS_N * transports * sizeof(struct receiver) + /* rounds' receivers */
+           pieces * 64;
+}
+
+static void take_arrays(struct worker *w)
+{
+    const struct worker_config *config = &w->config;
+    uint32_t streams = streams_max(config);
+    struct arena *arena = &w->arena;
+    w->sockets = arena_take(arena, config->sockets_max * sizeof *w->sockets);
+    w->socket_of_io = arena_take(arena, IO_SOCKETS_MAX * sizeof *w->socket_of_io);
+    w->transports = arena_take(arena, config->transports_max * sizeof *w->transports);
+    w->twccs = arena_take(arena, config->transports_max * sizeof *w->twccs);
+    w->producers = arena_take(arena, config->producers_max * sizeof *w->producers);
+    w->consumers = arena_take(arena, config->consumers_max * sizeof *w->consumers);
+    pool_init(&w->streams, arena, sizeof(struct stream), streams);
+    w->nacks = arena_take(arena, streams * sizeof *w->nacks);
+    demux_init(&w->demux, arena, 2 * config->transports_max, random_next(&w->random));
+    table_init(&w->routes_in, arena, 2 * streams, random_next(&w->random));
+    table_init(&w->routes_out, arena, 2 * config->consumers_max, random_next(&w->random));
+    w->records = arena_take(arena, RECORDS_N * sizeof *w->records);
+    w->batch = arena_take(arena, streams * sizeof(struct stream *));
+    for (uint32_t i = 0; i < ROUNDS_N; i++) {
+        w->rounds[i].streams = arena_take(arena, streams * sizeof(struct stream *));
+        w->rounds[i].receivers =
+            arena_take(arena, config->transports_max * sizeof(struct receiver));
+    }
+    arena_freeze(arena);
+    for (uint16_t i = 0; i < RECORDS_N; i++)
+        w->records[i].next = i + 1 < RECORDS_N ? (uint16_t)(i + 1) : NONE16;
+    w->records_free_n = RECORDS_N;
+}
+
+static int open_mailboxes(struct worker *w)
+{
+    w->outbox_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (w->outbox_fd < 0)
+        return -errno;
+    int result = mailbox_init(&w->inbox, sizeof(struct command), COMMAND_N);
+    if (result == 0)
+        result = mailbox_init(&w->outbox, sizeof(struct outcome), OUTCOME_N);
+    return result;
+}
+
+int worker_init(struct worker **out, const struct worker_config *config)
+{
+    if (config->sockets_max == 0 || config->sockets_max > IO_SOCKETS_MAX ||
+        config->transports_max == 0 || config->producers_max == 0 || config->consumers_max == 0 ||
+        config->retain_slots_n > config->slots_n)
+        return -EINVAL;
+    struct worker *w =
+        mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (w == MAP_FAILED)
+        return -ENOMEM;
+    w->config = *config;
+    w->outbox_fd = -1;
+    w->random.state = config->seed;
+    w->tag_next = 1;
+    w->tick_timer.kind = TIMER_TICK;
+    int result = arena_init(&w->arena, arena_bytes(config));
+    if (result == 0)
+        take_arrays(w);
+    if (result == 0)
+        result = timers_init(&w->timers, timers_max(config));
+    if (result == 0)
+        result = slab_init(&w->slab, config->slots_n, config->index, config->huge_pages);
+    if (result == 0)
+        result = retain_init(&w->retain, &w->slab, config->retain_slots_n);
+    if (result == 0)
+        result = open_mailboxes(w);
+    if (result != 0) {
+        worker_exit(w);
+        return result;
+    }
+    *out = w;
+    return 0;
+}
+
+/* The ring belongs to the thread that makes it, so the worker's thread does, and says how it went.
+ */
+static void *worker_begin(void *argument)
+{
+    struct worker *w = argument;
+    struct io_config io_config = {
+        .engine = w->config.engine,
+        .without = w->config.without,
+        .sockets_max = w->config.sockets_max,
+        .standing_max = STANDING_MAX,
+    };
+    while (io_config.standing_max > w->config.slots_n / 2 && io_config.standing_max > 2)
+        io_config.standing_max /= 2;
+    int result = io_init(&w->io, &io_config, &w->slab);
+    atomic_store(&w->thread_id, (int)syscall(SYS_gettid));
+    atomic_store(&w->start_result, result);
+    sem_post(&w->begun);
+    if (result != 0)
+        return NULL;
+    worker_main(w);
+    atomic_store(&w->ended, true);
+    return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+    ASSERT(!w->started);
+    sem_init(&w->begun, 0, 0);
+    int result = pthread_create(&w->thread, NULL, worker_begin, w);
+    if (result != 0)
+        return -result;
+    while (sem_wait(&w->begun) != 0)
+        ; /* EINTR */
+    result = atomic_load(&w->start_result);
+    if (result != 0)
+        pthread_join(w->thread, NULL);
+    else
+        w->started = true;
+    return result;
+}
+
+void worker_stop(struct worker *w)
+{
+    struct command stop = {.kind = COMMAND_STOP, .cookie = UINT64_MAX};
+    if (!w->started)
+        return;
+    /* The inbox may be full and the outbox too: take what comes until there is room. The worker
+     * empties its inbox every turn, so this ends; a dead engine has ended its thread already. */
+    while (!worker_post(w, &stop) && !atomic_load(&w->ended)) {
+        while (worker_outcome(w) != NULL)
+            worker_outcome_done(w);
+        sched_yield();
+    }
+    while (!atomic_load(&w->ended)) {
+        while (worker_outcome(w) != NULL)
+            worker_outcome_done(w);
+        usleep(200);
+    }
+    pthread_join(w->thread, NULL);
+    io_exit(w->io);
+    w->io = NULL;
+    w->started = false;
+}
+
+void worker_exit(struct worker *w)
+{
+    ASSERT(!w->started);
+    if (w->outbox_fd >= 0)
+        close(w->outbox_fd);
+    mailbox_exit(&w->inbox);
+    mailbox_exit(&w->outbox);
+    if (w->retain != NULL)
+        retain_exit(w->retain);
+    slab_exit(&w->slab);
+    timers_exit(&w->timers);
+    arena_exit(&w->arena);
+    munmap(w, sizeof *w);
+}
+
+/* ---- the control thread's side ---- */
+
+bool worker_post(struct worker *w, const struct command *command)
+{
+    struct command *item = mailbox_put_begin(&w->inbox);
+    if (item == NULL)
+        return false;
+    *item = *command;
+    mailbox_put_end(&w->inbox);
+    io_wake(w->io);
+    return true;
+}
+
+const struct outcome *worker_outcome(struct worker *w)
+{
+    return mailbox_take_begin(&w->outbox);
+}
+
+void worker_outcome_done(struct worker *w)
+{
+    mailbox_take_end(&w->outbox);
+}
+
+int worker_outcome_fd(const struct worker *w)
+{
+    return w->outbox_fd;
+}
+
+const struct worker_counters *worker_counters(const struct worker *w)
+{
+    return &w->counters;
+}
+
+enum io_engine worker_engine(const struct worker *w)
+{
+    return io_engine_of(w->io);
+}
+
+uint32_t worker_missing(const struct worker *w)
+{
+    return io_missing(w->io);
+}
+
+int worker_thread_id(const struct worker *w)
+{
+    return atomic_load(&w->thread_id);
+}
