@@ -99,6 +99,17 @@ manual_is_complete() {
   return $missing
 }
 
+# Every key of the configuration has an entry of its own in the man page.
+manual_has_keys() {
+  local key n=0
+  for key in $(awk '/key_names\[\] = {/ {on = 1; next} on; /NULL/ {on = 0}' ctl/config.c |
+    grep -oE '"[a-zA-Z]+"' | tr -d '"'); do
+    grep -qE "^\.It Sy ([a-zA-Z]+ , )*$key( |\$)" "$1" || { echo "$key is not in $1"; return 1; }
+    n=$((n + 1))
+  done
+  [ "$n" -gt 10 ] || { echo "only $n keys found in ctl/config.c"; return 1; }
+}
+
 configuration_stays() {
   echo '{"mine": 1}' >"$root/etc/sluice/sluiced.json"
   install_all
@@ -122,6 +133,8 @@ for page in man8/sluiced.8 man1/sluicectl.1 man1/sluice-perf.1; do
     check "$program: options" manual_is_complete "$build/bin/$program" "$root/usr/share/man/$page"
   fi
 done
+check "sluiced: configuration in the man page" manual_has_keys \
+  "$root/usr/share/man/man8/sluiced.8"
 check "completion" bash -n "$root/usr/share/bash-completion/completions/sluicectl"
 if [ -x "$build/bin/sluiced" ]; then
   check "sample configuration" "$build/bin/sluiced" --check-config \
