@@ -2,3 +2,4 @@
 # Fuzz targets, one a line: sluice_fuzz(rtp_packet LIBS sluice_rtp)
 sluice_fuzz(rtp_packet LIBS sluice_rtp)
 sluice_fuzz(rtp_ext LIBS sluice_rtp)
+sluice_fuzz(rtcp_packet LIBS sluice_rtcp)

@@ -2,5 +2,8 @@
 # Suites of rtcp/, one noun a line: noun -> test/rtcp_noun_test.c with rtcp_noun_suite().
 sluice_test_folder(rtcp
   SUITES
+    feedback
+    packet
+    xr
   THREADS
   LIBS sluice_rtcp)
