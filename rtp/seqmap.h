@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* rtp/seqmap.h - a consumer's numbering: producer sequence numbers to its own and back again.
  *
- * A consumer sends one gapless-where-possible sequence whatever happens behind it: packets it does not take, pauses, a producer that
- * starts anew. While everything is forwarded this is one range {first in, first out, deltas}; each interruption opens another.
- * The last SEQMAP_RANGES ranges are kept: NACKs and late packets that belong to older ones are refused. Real losses stay visible as gaps.
- * Behind this interface a second form (one record per sent packet) will serve consumers that drop layers.
- * Threads: the owner's. 400 bytes, no allocation. */
+ * A consumer sends one gapless-where-possible sequence whatever happens behind it: packets it does
+ * not take, pauses, a producer that starts anew. While everything is forwarded this is one range
+ * {first in, first out, deltas}; each interruption opens another. The last SEQMAP_RANGES ranges are
+ * kept: NACKs and late packets that belong to older ones are refused. Real losses stay visible as
+ * gaps. Behind this interface a second form (one record per sent packet) will serve consumers that
+ * drop layers.
+ *
+ *   in   | 7 8 . 10 |x| 12 13 14 |   pause   | 90 91 92 >        . lost   x dropped on purpose
+ *   out  | 2 3 . 5  |   6  7  8  |           |  9 10 11 >
+ *          range        range                  newest range: open at its end
+ *
+ * Whatever the calls: no out-number stands for two in-numbers. Threads: the owner's. 408 bytes, no
+ * allocation. */
 #ifndef RTP_SEQMAP_H
 #define RTP_SEQMAP_H
 
@@ -17,8 +25,9 @@ struct seqmap_range {
     uint32_t first_in;  /* extended, of the producer's stream */
     uint32_t first_out; /* extended */
     uint32_t ts_delta;  /* out - in, mod 2^32 */
-    uint32_t in_end;    /* highest in-number forwarded in it + 1 */
-    uint32_t stream;    /* tag of the producer stream (generation included) it came from */
+    uint32_t
+        in_end; /* end of the numbers that belong to it; in the newest: highest forwarded + 1 */
+    uint32_t stream; /* tag of the producer stream (generation included) it came from */
 };
 
 struct seqmap {
@@ -35,19 +44,22 @@ void seqmap_init(struct seqmap *map, uint16_t seq_first, uint32_t ts_first);
 
 struct seqmap_out {
     uint16_t seq;
-    uint32_t seq_ext;
+    uint32_t seq_ext; /* begins at seq_first: its upper half is SRTP's rollover counter */
     uint32_t rtp_ts;
     uint32_t ts_delta;
 };
 
-/* Maps a packet that is to be forwarded. Numbers behind the newest range's start go by the range they belong to.
- * A new `stream` tag or seqmap_sync() opens a range: its timestamps continue from the last sent one by the time that has passed
- * (`clock_rate`) when the stream is another, and unchanged when it is the same stream.
- * False: late, and its range is gone or its place was closed (DROP_CONSUMER_GAP). */
+/* Maps a packet that is to be forwarded. Numbers behind the newest range's start go by the range
+ * they belong to. Another `stream` tag than the newest range's or seqmap_sync() opens a range: its
+ * timestamps continue from the last sent one by the time that has passed (`clock_rate`; at least by
+ * 1) when the stream is another, and unchanged when it is the same stream. False: late, and its
+ * range is gone or its place was closed (DROP_CONSUMER_GAP). The caller forwards only the stream
+ * that it has chosen: a packet beyond what was sent of an older tag switches back to it. */
 bool seqmap_forward(struct seqmap *map, uint32_t stream, uint32_t seq_ext, uint32_t rtp_ts,
                     uint32_t clock_rate, int64_t now_us, struct seqmap_out *out);
 
-/* This packet is not forwarded on purpose: numbers behind it move down by one. A late one changes nothing. */
+/* This packet is not forwarded on purpose: numbers behind it move down by one. A late one changes
+ * nothing (its number stays a gap), nor does one of another stream than the newest range's. */
 void seqmap_drop(struct seqmap *map, uint32_t stream, uint32_t seq_ext);
 
 /* The next forwarded packet follows the last sent one without a gap (resume). */
@@ -60,7 +72,8 @@ struct seqmap_in {
     uint32_t ts_delta;
 };
 
-/* Which packet was sent as `seq`. False: never sent, or its range is forgotten. */
+/* Which packet was sent as `seq`. False: never sent, or its range is forgotten. A number that was
+ * lost before the relay gives the packet that would have had it. */
 bool seqmap_reverse(const struct seqmap *map, uint16_t seq, struct seqmap_in *in);
 
 #endif
