@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* core/ring.h - the io_uring engine of core/io.h; private to core.
+ *
+ * One ring a worker. Completions carry op, generation and index in `user_data`, never a pointer:
+ *
+ *   63      56 55      48 47          32 31                    0
+ *   |   op    |    0     |  generation  | socket or send index |
+ *
+ * Receiving: slots stand in one ring of provided buffers that all sockets share; each socket has
+ * one multishot receive, which is armed again when it has ended, after a look at the reason:
+ *
+ *   armed --datagram--> armed
+ *         --empty datagram, error, ended--> listed --slots stand--> armed
+ *         --ENOBUFS--> listed, and more slots are made to stand
+ *   closing: listed --cancel--> the final completion closes the fd
+ *
+ * Sending: no completion for what worked. What failed is in the completion queue when the
+ * submitting call returns, so buffers are free, or their runs split up, right after it.
+ *
+ * Threads: the owning worker's. Memory: one mapping, the rings, and 16 bytes per slot that may
+ * stand. */
+#ifndef CORE_RING_H
+#define CORE_RING_H
+
+#include "core/io_parts.h"
+
+#include <liburing.h>
+
+enum {
+    RING_SQ_ENTRIES = 512, /* all sends of a full arena, and as many receives to arm */
+    RING_CQ_MIN = 1024,
+    RING_CQ_MAX = 8192,
+    RING_ROUNDS_MAX = 64, /* re-arms of one socket within a wait: a flood of empty datagrams */
+    RING_SUBMIT_TRIES = 64,
+    RING_ADAPT_WAITS = 256, /* the standing stock shrinks at most once in so many */
+    RING_STANDING_WITHOUT_MEMLOCK = 256,
+};
+
+enum ring_op { RING_NONE, RING_RECEIVE, RING_CANCEL, RING_SEND, RING_WAKE };
+
+struct ring {
+    struct io_uring uring;
+    struct io_uring_buf_ring *buffers;
+    struct msghdr receive_header;
+    uint32_t buffers_n;  /* entries of `buffers` */
+    uint32_t standing;   /* of them published and not received into */
+    uint32_t target;     /* how many should stand */
+    uint32_t used_most;  /* in one wait, since the last look */
+    uint32_t waits_n;    /* since then */
+    uint32_t listed_n;   /* sockets to arm, cancel or close */
+    uint16_t submit_gen; /* of the sends that are on their way */
+    bool attached;       /* to the owning thread */
+    bool wake_armed;
+    bool no_buffers; /* a receive ended with ENOBUFS */
+    bool starved;    /* no slot stands and the slab has none */
+    bool min_wait, skip_success, send_to, disabled;
+    size_t map_bytes;
+    uint16_t listed[];
+};
+
+/* ring_setup.c */
+int ring_init(struct io *io, const struct io_config *config);
+void ring_free(struct io *io);
+
+/* Binds the ring to the calling thread, once. 0 or -errno. */
+int ring_attach(struct ring *ring);
+
+#endif
