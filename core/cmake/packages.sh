@@ -31,7 +31,7 @@ need_packages() {
 
   local install=(apt-get install -y --no-install-recommends "${missing[@]}") root=()
   if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null || ! sudo -v 2>/dev/null; then
+    if ! command -v sudo >/dev/null || ! { sudo -n true || sudo -v; } 2>/dev/null; then
       echo "Packages are missing, and this user may not install them. As root:" >&2
       echo "  apt-get update && ${install[*]}" >&2
       exit 2
