@@ -177,10 +177,15 @@ static int submit(struct io *io)
 static void push(struct io *io)
 {
     struct ring *ring = io->state;
-    for (unsigned i = 0; i < RING_SUBMIT_TRIES && io_uring_sq_ready(&ring->uring) > 0; i++)
-        if (submit(io) < 0)
-            reap(io);
-    if (io_uring_sq_ready(&ring->uring) > 0)
+    for (unsigned i = 0; i < RING_SUBMIT_TRIES && io_uring_sq_ready(&ring->uring) > 0;) {
+        int taken = submit(io);
+        if (taken > 0)
+            continue;
+        reap(io);
+        i++;
+    }
+    ring->jammed = io_uring_sq_ready(&ring->uring) > 0;
+    if (ring->jammed)
         sends_give_up(io);
 }
 
@@ -188,7 +193,7 @@ static struct io_uring_sqe *sqe_take(struct io *io)
 {
     struct ring *ring = io->state;
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
-    if (sqe)
+    if (sqe || ring->jammed)
         return sqe;
     push(io);
     return io_uring_get_sqe(&ring->uring);
@@ -346,6 +351,7 @@ static void prepare_sends(struct io *io)
 
 static void prepare(struct io *io)
 {
+    ((struct ring *)io->state)->jammed = false;
     refill(io);
     arm_wake(io);
     step_list(io);
@@ -465,6 +471,7 @@ static void ring_submit(struct io *io)
     struct ring *ring = io->state;
     if (io->egress.ops_n == 0 && io_uring_sq_ready(&ring->uring) == 0)
         return;
+    ring->jammed = false;
     if (ring_attach(ring) == 0) {
         prepare_sends(io);
         io->counters.submits++;

@@ -30,8 +30,8 @@ enum {
     RING_SQ_ENTRIES = 512, /* all sends of a full arena, and as many receives to arm */
     RING_CQ_MIN = 1024,
     RING_CQ_MAX = 8192,
-    RING_ROUNDS_MAX = 64, /* re-arms of one socket within a wait: a flood of empty datagrams */
-    RING_SUBMIT_TRIES = 64,
+    RING_ROUNDS_MAX = 64,   /* re-arms of one socket within a wait: a flood of empty datagrams */
+    RING_SUBMIT_TRIES = 8,  /* that the kernel takes nothing of */
     RING_ADAPT_WAITS = 256, /* the standing stock shrinks at most once in so many */
     RING_STANDING_WITHOUT_MEMLOCK = 256,
 };
@@ -51,6 +51,7 @@ struct ring {
     uint16_t submit_gen; /* of the sends that are on their way */
     bool attached;       /* to the owning thread */
     bool wake_armed;
+    bool jammed;     /* the kernel takes no submissions in this turn */
     bool no_buffers; /* a receive ended with ENOBUFS */
     bool starved;    /* no slot stands and the slab has none */
     bool min_wait, skip_success, send_to, disabled;

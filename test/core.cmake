@@ -2,5 +2,9 @@
 # Suites of core/, one noun a line: noun -> test/core_noun_test.c with core_noun_suite().
 sluice_test_folder(core
   SUITES
-  THREADS
+    io
+    io_faults
+    io_missing
+  THREADS io io_faults io_missing
+  SOURCES core_io_rig.c
   LIBS sluice_core)
