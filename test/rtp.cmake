@@ -2,12 +2,16 @@
 # Suites of rtp/, one noun a line: noun -> test/rtp_noun_test.c with rtp_noun_suite().
 sluice_test_folder(rtp
   SUITES
-    seqmap
+    cipher
     ext
     packet
     rate
     score
+    seal
+    sealout
     seq
+    seqmap
     source
-  THREADS
+  THREADS seal
+  SOURCES heap.c # counts heap calls
   LIBS sluice_rtp)
