@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* rtp/codec.h - the little that the relay reads of a payload: does a key frame start here.
  *
- * RFC 7741 (VP8), RFC 9628 (VP9), RFC 6184 (H264), RFC 7798 (H265), the AV1 RTP specification. Payloads may be
- * end-to-end encrypted or nonsense: everything is bounds-checked and a doubt answers "no". No state. */
+ * RFC 7741 (VP8), RFC 9628 (VP9), RFC 6184 (H264), RFC 7798 (H265), the AV1 RTP specification.
+ * Payloads may be end-to-end encrypted or nonsense: everything is bounds-checked and a doubt
+ * answers "no". No state. */
 #ifndef RTP_CODEC_H
 #define RTP_CODEC_H
 

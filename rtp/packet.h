@@ -15,8 +15,8 @@ struct rtp_packet {
     uint32_t ssrc;
     uint32_t rtp_ts;
     uint16_t seq;
-    uint16_t ext_profile;   /* 0xbede one-byte, 0x100x two-byte (RFC 8285), 0 without extension */
-    uint16_t ext_at;        /* first element */
+    uint16_t ext_profile; /* 0xbede one-byte, 0x100x two-byte (RFC 8285), 0 without extension */
+    uint16_t ext_at;      /* first element */
     uint16_t ext_bytes;
     uint16_t payload_at;
     uint16_t payload_bytes; /* without padding */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* rtp/seq.h - sequence numbers and timestamps compared and extended across their wraps. RFC 1982, RFC 3550 A.1.
+/* rtp/seq.h - sequence numbers and timestamps compared and extended across their wraps. RFC 1982,
+ * RFC 3550 A.1.
  *
  * All sequence arithmetic of the relay goes through here. */
 #ifndef RTP_SEQ_H

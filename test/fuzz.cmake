@@ -3,3 +3,4 @@
 sluice_fuzz(rtp_packet LIBS sluice_rtp)
 sluice_fuzz(rtp_ext LIBS sluice_rtp)
 sluice_fuzz(rtcp_packet LIBS sluice_rtcp)
+sluice_fuzz(rtp_codec LIBS sluice_rtp)

@@ -2,6 +2,8 @@
 # Suites of rtp/, one noun a line: noun -> test/rtp_noun_test.c with rtp_noun_suite().
 sluice_test_folder(rtp
   SUITES
+    codec
+    resend
     cipher
     ext
     packet
