@@ -23,10 +23,13 @@ struct addr {
 
 static_assert(sizeof(struct addr) == ADDR_BYTES, "an address is a slot's name area");
 
-/* `text` is an IP address without port ("192.0.2.1", "2001:db8::1", "fe80::1%eth0"). 0 or -EINVAL. */
+/* `text` is an IP address without port ("192.0.2.1", "2001:db8::1", "fe80::1%eth0"); a mapped one
+ * is unmapped, a scope is allowed with link-local addresses only. 0, or -EINVAL with `addr` as it
+ * was. */
 int addr_parse(struct addr *addr, const char *text, uint16_t port);
 
-/* The IP part, without port or brackets, as addr_parse() takes it. Returns `text`. */
+/* The IP part, without port or brackets, as addr_parse() takes it; "" for an empty address. Returns
+ * `text`. */
 const char *addr_format_ip(const struct addr *addr, char text[ADDR_TEXT_BYTES]);
 
 /* "192.0.2.1:5004" or "[2001:db8::1]:5004". Returns `text`. */
@@ -44,7 +47,7 @@ uint32_t addr_hash(const struct addr *addr);
 bool addr_is_wildcard(const struct addr *addr);
 bool addr_is_loopback(const struct addr *addr);
 bool addr_is_multicast(const struct addr *addr);
-uint16_t addr_port(const struct addr *addr); /* host order */
+uint16_t addr_port(const struct addr *addr); /* host order; 0 for an empty address */
 void addr_set_port(struct addr *addr, uint16_t port);
 
 /* What bind() and sendto() want as length; 0 for an empty address. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* core/base.h - what every file may assume: assertions, big-endian reads and writes, small arithmetic.
+/* core/base.h - what every file may assume: assertions, big-endian reads and writes, small
+ * arithmetic.
  *
  * ASSERT states what our own code guarantees and stays on in every build. It is never
  * applied to anything that came from the network or from a controller. */
@@ -18,7 +19,8 @@
             base_assert_failed(#truth, __FILE__, __LINE__);                                        \
     } while (0)
 
-/* For walks over a whole structure: only where SLUICE_ASSERT_SLOW is defined (dev and fuzz builds). */
+/* For walks over a whole structure: only where SLUICE_ASSERT_SLOW is defined (dev and fuzz builds).
+ */
 #ifdef SLUICE_ASSERT_SLOW
 #define ASSERT_SLOW(truth) ASSERT(truth)
 #else
@@ -29,6 +31,26 @@
 
 /* Prints the failed statement on stderr and aborts. */
 _Noreturn void base_assert_failed(const char *truth, const char *file, int line);
+
+/* `bytes` of zeroed private memory, resident only where it is touched, in small pages; NULL when
+ * the system has none. Start-up only. */
+void *base_map(size_t bytes);
+void base_unmap(void *at, size_t bytes); /* no-op for NULL */
+size_t base_page_bytes(void);
+
+/* `value` rounded up to a multiple of `step`, a power of two. */
+static inline size_t round_up_size(size_t value, size_t step)
+{
+    return (value + step - 1) & ~(step - 1);
+}
+
+/* Every bit of the result depends on every bit of `value` (splitmix64's finaliser, Steele 2014). */
+static inline uint64_t mix_u64(uint64_t value)
+{
+    value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
+    value = (value ^ value >> 27) * 0x94d049bb133111eb;
+    return value ^ value >> 31;
+}
 
 static inline uint16_t be16(const uint8_t *at)
 {

@@ -43,7 +43,7 @@
     X(RTCP_INVALID, "rtcp_invalid", "RTCP compound is malformed")                                  \
     /* sending */                                                                                  \
     X(CONSUMER_PT, "consumer_pt", "consumer does not take this payload type")                      \
-    X(PADDING_ONLY, "padding_only", "padding without payload (probing) is not forwarded")           \
+    X(PADDING_ONLY, "padding_only", "padding without payload (probing) is not forwarded")          \
     X(CONSUMER_GAP, "consumer_gap", "late packet falls into a gap that the consumer has closed")   \
     X(TOO_LONG, "too_long", "packet is too long for the path after rewriting")                     \
     X(SEND_AGAIN, "send_again", "socket send buffer full")                                         \
@@ -53,6 +53,7 @@
     X(EVICTED, "evicted", "retained slot taken back early: slots ran short or budget spent")
 
 enum drop {
+
 #define DROP_ENUM(name, text, help) DROP_##name,
     DROP_LIST(DROP_ENUM)
 #undef DROP_ENUM

@@ -14,12 +14,13 @@
 struct mailbox {
     uint8_t *items;
     size_t item_bytes;
-    uint32_t items_n; /* power of two */
+    uint32_t items_n;              /* power of two */
     _Alignas(64) atomic_uint put;  /* producer writes */
     _Alignas(64) atomic_uint take; /* consumer writes */
 };
 
-/* `items_n` a power of two. 0, -EINVAL, -ENOMEM. */
+/* `items_n` a power of two, at most 2^24; `item_bytes` is rounded up so that every item is aligned
+ * for any type. 0, -EINVAL, -ENOMEM. */
 int mailbox_init(struct mailbox *mailbox, size_t item_bytes, uint32_t items_n);
 void mailbox_exit(struct mailbox *mailbox);
 

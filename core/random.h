@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* core/random.h - random numbers: unpredictable ones from the kernel, repeatable ones for jitter and tests. */
+/* core/random.h - random numbers: unpredictable ones from the kernel, repeatable ones for jitter
+ * and tests. */
 #ifndef CORE_RANDOM_H
 #define CORE_RANDOM_H
 

@@ -12,8 +12,9 @@
  *
  * KERNEL means that the slot stands in the ring's provided buffers (or in the iovecs of the
  * mmsg engine); at most a few dozen do at rest. FREE slots are taken most recently freed first,
- * so the working set stays small and warm, and pages are touched when first used. slab_trim()
- * gives pages back that no slot has needed for a while.
+ * so the working set stays small and warm; then come the lowest that have no page yet, so pages are
+ * touched when they are needed. slab_trim() gives pages back that no slot has needed for a while.
+ * Under the address sanitizer FREE slots are poisoned.
  *
  * A slot has one holder at a time and no reference count. Who keeps a slot beyond the turn
  * remembers a slot_ref; the generation changes when the slot is released, so that a stale
@@ -25,13 +26,14 @@
 
 enum {
     SLOT_BYTES = 2048,
-    SLOT_NAME_AT = 16,                       /* struct io_uring_recvmsg_out comes before it */
-    SLOT_NAME_BYTES = 28,                    /* struct sockaddr_in6 */
+    SLOT_NAME_AT = 16,    /* struct io_uring_recvmsg_out comes before it */
+    SLOT_NAME_BYTES = 28, /* struct sockaddr_in6 */
     SLOT_CONTROL_AT = SLOT_NAME_AT + SLOT_NAME_BYTES,
-    SLOT_CONTROL_BYTES = 96,                 /* timestamp 32 + IPv6 packet info 40 + drop count 24 */
+    SLOT_CONTROL_BYTES = 96, /* timestamp 32 + IPv6 packet info 40 + drop count 24 */
     SLOT_HEAD = SLOT_CONTROL_AT + SLOT_CONTROL_BYTES,
     SLOT_PACKET_BYTES_MAX = SLOT_BYTES - SLOT_HEAD,
     SLAB_SLOTS_MAX = 65535,
+    SLAB_TRIM_LOOK = 16384,
     SLOT_NONE = 0xffff,
 };
 
@@ -47,24 +49,35 @@ struct slot_ref {
 };
 
 struct slab {
-    uint8_t *memory;       /* slots_n * SLOT_BYTES */
-    uint32_t *gen;         /* per slot, odd steps are not used; bumped by slab_release() */
-    uint8_t *state;        /* enum slot_state per slot */
-    uint16_t *free;        /* stack of free slots, most recently freed on top */
+    uint8_t *memory; /* slots_n * SLOT_BYTES */
+    uint32_t *gen;   /* per slot, 0 = never used; bumped by slab_release() */
+    uint8_t *state;  /* enum slot_state per slot */
     uint32_t slots_n;
-    uint32_t free_n;
-    uint32_t free_low;     /* lowest free_n since the last slab_trim() */
-    uint32_t untouched_at; /* slots from here on have never been used or were given back */
+    uint32_t free_n; /* warm and cold: what slab_take() can give */
     uint32_t kernel_n, worker_n, held_n;
-    uint32_t resident_n;   /* slots whose pages may be resident */
-    uint16_t worker;       /* goes into slot_ref.worker */
+    uint32_t resident_n; /* slots that stand on pages which may be resident */
+    uint16_t worker;     /* goes into slot_ref.worker */
     bool huge;
-    void *private_;        /* implementation's bookkeeping, in the same mapping */
-    size_t map_bytes;
+
+    /* Free slots are warm (used since their page was last given back: a list in order of release,
+     * the latest first) or cold (never used or given back: a bit each, the lowest is taken first).
+     */
+    uint16_t *warm_next, *warm_prev; /* per slot, towards the older and the newer */
+    uint16_t warm_first;
+    uint32_t warm_n;
+    uint64_t *cold;      /* a bit per slot */
+    uint64_t *cold_any;  /* a bit per word of `cold` that is not 0 */
+    uint8_t *idle_since; /* per slot: `interval` of its release */
+    uint8_t interval;    /* counts calls of slab_trim() */
+    uint32_t trim_at;    /* slot where the next slab_trim() begins to look */
+    uint32_t page_slots; /* slots a page; a power of two, <= 64 */
+    size_t map_bytes;    /* with what alignment costs */
+    uint8_t *map;
 };
 
 /* Maps `slots_n` slots (2..SLAB_SLOTS_MAX). `huge` asks for transparent huge pages (memory is then
- * resident in 2 MiB steps and is not trimmed). 0, -EINVAL (count), -ENOMEM. */
+ * resident in 2 MiB steps and is not trimmed). 0, -EINVAL (count), -ENOMEM.
+ * Resident beside the slots in use: 13 bytes for each slot that was ever used, and 8 KiB. */
 int slab_init(struct slab *slab, uint32_t slots_n, uint16_t worker, bool huge);
 void slab_exit(struct slab *slab);
 
@@ -80,11 +93,12 @@ struct slot_ref slab_hold(struct slab *slab, uint16_t index);
 /* KERNEL, WORKER or HELD -> FREE; references to it are stale from now on. */
 void slab_release(struct slab *slab, uint16_t index);
 
-/* Packet of a held slot, or NULL if `ref` has expired: an answer, not an error. */
+/* Packet of a held slot, or NULL if `ref` has expired or is all zero: an answer, not an error. */
 const uint8_t *slab_find(const struct slab *slab, struct slot_ref ref);
 
 /* Gives the pages of slots back to the system that have not been used since the last call, at most
- * `pages_max` of them (bounded work). Call it about once a second. Returns the slots given back. */
+ * `pages_max` of them (bounded work: it also looks at no more than SLAB_TRIM_LOOK slots and goes on
+ * from there in the next call). Call it about once a second. Returns the slots given back. */
 uint32_t slab_trim(struct slab *slab, uint32_t pages_max);
 
 static inline uint8_t *slab_slot(const struct slab *slab, uint16_t index)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* core/table.h - a hash table of fixed capacity from a 64-bit key to a 32-bit index.
  *
- * Open addressing, linear probing, backward-shift deletion: no tombstones, so days of churn do not slow it.
- * Keys are made of our own numbers (indices, ssrcs with their transport); the hash is seeded at start so
- * that a peer cannot choose colliding ssrcs. Memory: 16 bytes an entry at half load. Threads: the owner's. */
+ * Open addressing, linear probing, backward-shift deletion: no tombstones, so days of churn do not
+ * slow it. Keys are made of our own numbers (indices, ssrcs with their transport); the hash is
+ * seeded at start so that a peer cannot choose colliding ssrcs. Memory: 16 bytes an entry at half
+ * load. Threads: the owner's. */
 #ifndef CORE_TABLE_H
 #define CORE_TABLE_H
 

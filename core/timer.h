@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* core/timer.h - thousands of one-shot timers of one worker, and when the next one is due.
  *
- * A binary heap of pointers to timers that their owners embed; exact, O(log n) to set, no callbacks:
- * the worker takes due timers out one by one and switches on their kind. Threads: the owning worker.
- * Memory: one pointer per timer, mapped by timers_init(). */
+ * A binary heap of pointers to timers that their owners embed; exact, O(log n) to set, no
+ * callbacks: the worker takes due timers out one by one and switches on their kind. Threads: the
+ * owning worker. Memory: one pointer per timer, mapped by timers_init(). */
 #ifndef CORE_TIMER_H
 #define CORE_TIMER_H
 

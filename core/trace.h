@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* core/trace.h - the last events of a worker in a ring of 16-byte records, for looking back at what happened.
+/* core/trace.h - the last events of a worker in a ring of 16-byte records, for looking back at what
+ * happened.
  *
- * Written by the worker in its turn (a store, no branch on configuration), copied out by a control command.
- * Not a log: numbers only, one X-macro names the events. */
+ * Written by the worker in its turn (a store, no branch on configuration), copied out by a control
+ * command. Not a log: numbers only, one X-macro names the events. */
 #ifndef CORE_TRACE_H
 #define CORE_TRACE_H
 
@@ -10,18 +11,19 @@
 
 #define TRACE_LIST(X)                                                                              \
     X(NONE, "none")                                                                                \
-    X(TURN, "turn")             /* a: datagrams, b: packets sent */                                \
-    X(COMMAND, "command")       /* a: kind, b: result */                                           \
-    X(TUPLE, "tuple")           /* a: transport */                                                 \
-    X(KEYFRAME, "keyframe")     /* a: producer stream, b: ssrc */                                  \
-    X(NACK_IN, "nack_in")       /* a: consumer, b: packets asked */                                \
-    X(NACK_OUT, "nack_out")     /* a: producer stream, b: packets asked */                         \
-    X(EVICT, "evict")           /* a: slots taken back */                                          \
-    X(STARVED, "starved")       /* a: free slots */                                                \
-    X(SEND_FAILED, "send_failed") /* a: transport, b: errno */                                     \
+    X(TURN, "turn")                 /* a: datagrams, b: packets sent */                            \
+    X(COMMAND, "command")           /* a: kind, b: result */                                       \
+    X(TUPLE, "tuple")               /* a: transport */                                             \
+    X(KEYFRAME, "keyframe")         /* a: producer stream, b: ssrc */                              \
+    X(NACK_IN, "nack_in")           /* a: consumer, b: packets asked */                            \
+    X(NACK_OUT, "nack_out")         /* a: producer stream, b: packets asked */                     \
+    X(EVICT, "evict")               /* a: slots taken back */                                      \
+    X(STARVED, "starved")           /* a: free slots */                                            \
+    X(SEND_FAILED, "send_failed")   /* a: transport, b: errno */                                   \
     X(STREAM_RESET, "stream_reset") /* a: producer stream, b: seq */
 
 enum trace_kind {
+
 #define TRACE_ENUM(name, text) TRACE_##name,
     TRACE_LIST(TRACE_ENUM)
 #undef TRACE_ENUM

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* core/base.c - the end of a program that has a bug, and memory straight from the kernel. */
+#include "core/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void base_assert_failed(const char *truth, const char *file, int line)
+{
+    char text[512];
+    int bytes = snprintf(text, sizeof(text), "%s:%d: assertion failed: %s\n", file, line, truth);
+    if (bytes > 0) /* no stdio: the heap may be what is broken */
+        (void)!write(STDERR_FILENO, text, min_size((size_t)bytes, sizeof(text) - 1));
+    abort();
+}
+
+size_t base_page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *base_map(size_t bytes)
+{
+    ASSERT(bytes > 0);
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return NULL;
+    /* Where huge pages are the system's default, one touched byte would cost 2 MiB. A kernel
+     * without them refuses, which is as good. */
+    (void)madvise(at, bytes, MADV_NOHUGEPAGE);
+    return at;
+}
+
+void base_unmap(void *at, size_t bytes)
+{
+    if (at)
+        ASSERT(munmap(at, bytes) == 0);
+}
