@@ -147,9 +147,10 @@ static json_t *consumable_codecs(const json_t *params, const json_t *router_code
             continue;
         int payload_type = mapped_payload_type(mapping, rtpcodec_payload_type(codec));
         const json_t *offered = rtpcodec_find(router_codecs, payload_type);
-        if (!offered || rtpcodec_is_rtx(offered)) {
-            field_error_set(err, "rtpMapping.codecs", "payload types of the router's codecs",
-                            rtpcodec_mime(codec));
+        /* A caller's own mapping may say anything. */
+        if (!offered || !rtpcodec_is(offered, rtpcodec_mime(codec))) {
+            field_error_set(err, "rtpMapping.codecs",
+                            "the router's payload types of the same codecs", rtpcodec_mime(codec));
             break;
         }
         if (rtpcodec_find(out.value, payload_type))

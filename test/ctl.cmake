@@ -6,6 +6,8 @@ sluice_test_folder(ctl
     codecs
     fields
     h264
+    ortc
+    ortc_consumer
     rtpparams
   THREADS
   LIBS sluice_ctl)
