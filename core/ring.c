@@ -400,17 +400,8 @@ static int enter(struct io *io, uint32_t wait_n, int64_t wait_us, bool gathers)
     return is_broken(result) ? result : 0;
 }
 
-/* Where the kernel cannot leave out the completions of sends, they must not end the wait. */
-static void submit_first(struct io *io)
-{
-    const struct ring *ring = io->state;
-    if (!ring->skip_success && io->egress.ops_n)
-        settle(io);
-}
-
 static int step(struct io *io, uint32_t wait_n, int64_t wait_us, bool gathers)
 {
-    submit_first(io);
     int failed = enter(io, wait_n, wait_us, gathers);
     uint32_t before = io->received_n;
     settle(io);
@@ -431,8 +422,9 @@ static int64_t step_us(const struct io *io, int64_t until_us, bool drains, bool 
     return left_us;
 }
 
-/* Receives that have ended are armed again, and what stands behind them taken, before anything is
- * waited for: else a flood of empty datagrams would hold back what comes between them. */
+/* Own completions may end a step; the wait goes on then. Receives that have ended are armed again,
+ * and what stands behind them taken, before anything is waited for: else a flood of empty datagrams
+ * would hold back what comes between them. */
 static int ring_wait(struct io *io, int64_t until_us)
 {
     struct ring *ring = io->state;

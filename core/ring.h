@@ -17,6 +17,9 @@
  * Sending: no completion for what worked. What failed is in the completion queue when the
  * submitting call returns, so buffers are free, or their runs split up, right after it.
  *
+ * Measured here, 200 sends of 1200 bytes a wait over loopback: 0.005 system calls a send;
+ * registered files made no resolvable difference and are not used.
+ *
  * Threads: the owning worker's. Memory: one mapping, the rings, and 16 bytes per slot that may
  * stand. */
 #ifndef CORE_RING_H

@@ -142,9 +142,11 @@ START_TEST(without_slots_receiving_pauses_and_resumes)
     ck_assert_uint_eq(rig.slab.free_n, 0);
 
     struct io_counters before = *io_counters(rig.io);
+    int64_t began_us = clock_now_us();
     for (int i = 0; i < 20; i++) /* nothing gives way: each sleeps a little, none brings anything */
         rig_drain(&rig, 10000);
     ck_assert_uint_eq(rig.datagrams_n, 0);
+    ck_assert_int_ge(clock_now_us() - began_us, 18 * IO_STARVED_US);
     ck_assert_uint_ge(io_counters(rig.io)->starved - before.starved, 20);
     ck_assert_uint_le(io_counters(rig.io)->syscalls - before.syscalls, 3 * 20);
     uint64_t rearms = io_counters(rig.io)->rearms - before.rearms;
@@ -566,10 +568,16 @@ static void child_full_buffer(int row)
     CHILD_CHECK(index >= 0);
 
     bool refused[N] = {false};
-    for (uint32_t i = 0; i < N; i++) {
-        uint8_t *buffer = io_egress_take(io);
-        rig_fill(buffer, 500, i);
-        io_send(io, (uint16_t)index, &there, NULL, buffer, 500, i);
+    for (uint32_t i = 0; i < N;) { /* a packet, one with its source, a run of three; and again */
+        uint32_t n = i % 5 == 2 ? 3 : 1;
+        uint8_t *buffers[3];
+        for (uint32_t k = 0; k < n; k++) {
+            buffers[k] = io_egress_take(io);
+            rig_fill(buffers[k], 500, i + k);
+        }
+        const struct addr *from = i % 5 == 1 ? &here : NULL;
+        io_send_run(io, (uint16_t)index, &there, from, buffers, n, 500, 500, i);
+        i += n;
     }
     io_flush(io);
     uint8_t *reused[IO_EGRESS_N];
@@ -580,10 +588,13 @@ static void child_full_buffer(int row)
     uint32_t refused_n = 0;
     struct io_event event;
     while (io_next(io, &event)) {
-        CHILD_CHECK(event.kind == IO_SEND_FAILED && event.error == -EAGAIN && event.packets == 1);
-        CHILD_CHECK(event.tag < N && !refused[event.tag]);
-        refused[event.tag] = true;
-        refused_n++;
+        CHILD_CHECK(event.kind == IO_SEND_FAILED && event.error == -EAGAIN);
+        CHILD_CHECK(event.packets == (event.tag % 5 == 2 ? 3 : 1));
+        for (uint32_t k = event.tag; k < event.tag + event.packets; k++) {
+            CHILD_CHECK(k < N && !refused[k]);
+            refused[k] = true;
+        }
+        refused_n += event.packets;
     }
     CHILD_CHECK(refused_n > 0 && refused_n < N);
     CHILD_CHECK(io_counters(io)->send_again == refused_n);

@@ -457,6 +457,87 @@ START_TEST(closed_sockets_are_gone)
 
 END_TEST
 
+/* What was received or failed on a socket is never told of the next one with its index. */
+START_TEST(an_index_used_again_inherits_nothing)
+{
+    struct rig rig;
+    rig_open(&rig, rig_engine(_i), &rig_usual);
+    struct addr here, there;
+    int peer = rig_peer("127.0.0.1", &there);
+    uint16_t socket = rig_socket(&rig, "127.0.0.1", &here);
+    ck_assert_int_eq(io_poll(rig.io), 0);
+    rig_peer_send(peer, &here, "old", 3);
+    rig_send(&rig, socket, &there, 10, 1);
+    io_test_fail_sends(rig.io, EAGAIN, 0, 1, false);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(io_poll(rig.io), 0);
+    io_close_socket(rig.io, socket);
+    ck_assert_int_eq(io_poll(rig.io), 0);
+    uint16_t again = socket;
+    struct addr now;
+    do { /* the old one comes again as soon as the kernel is done with it */
+        again = rig_socket(&rig, "127.0.0.1", &now);
+        ck_assert_int_eq(io_poll(rig.io), 0);
+    } while (again != socket);
+    rig_drain(&rig, 0);
+    ck_assert_uint_eq(rig.datagrams_n, 0);
+    ck_assert_uint_eq(rig.failed_n, 0);
+    ck_assert_uint_eq(io_counters(rig.io)->send_again, 1);
+    rig_peer_send(peer, &now, "new", 3);
+    rig_drain_until(&rig, 1);
+    ck_assert_uint_eq(rig.datagrams_n, 1);
+    close(peer);
+    rig_close(&rig);
+}
+
+END_TEST
+
+enum { FRAMES = 60, FRAME_PACKETS = 7, FRAME_GAP_US = 2000 };
+
+struct sender {
+    int peer;
+    const struct addr *to;
+};
+
+static void *sends_frames(void *arg)
+{
+    const struct sender *sender = arg;
+    for (uint8_t frame = 0; frame < FRAMES; frame++) {
+        usleep(FRAME_GAP_US);
+        for (int i = 0; i < FRAME_PACKETS; i++)
+            (void)sendto(sender->peer, &frame, 1, 0, &sender->to->sa, addr_len(sender->to));
+    }
+    return NULL;
+}
+
+/* The first datagram of a frame wakes a sleeping worker; it lingers, so that the frame is one
+ * batch. */
+START_TEST(a_frame_after_a_sleep_is_one_batch)
+{
+    struct rig rig;
+    rig_open(&rig, rig_engine(_i), &rig_usual);
+    struct addr here, there;
+    (void)rig_socket(&rig, "127.0.0.1", &here);
+    struct sender sender = {.peer = rig_peer("127.0.0.1", &there), .to = &here};
+    rig_drain(&rig, 0);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, sends_frames, &sender), 0);
+    uint32_t whole_n = 0;
+    int64_t until_us = clock_now_us() + RIG_DEADLINE_US;
+    while (rig.datagrams_n < FRAMES * FRAME_PACKETS && clock_now_us() < until_us) {
+        uint32_t before = rig.datagrams_n;
+        rig_drain(&rig, 1000000);
+        whole_n += rig.datagrams_n - before == FRAME_PACKETS;
+    }
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(rig.datagrams_n, FRAMES * FRAME_PACKETS);
+    ck_assert_uint_ge(whole_n, FRAMES / 2); /* the sender may be put off within a frame */
+    close(sender.peer);
+    rig_close(&rig);
+}
+
+END_TEST
+
 START_TEST(exit_gives_ports_and_slots_back)
 {
     struct rig rig;
@@ -629,6 +710,8 @@ Suite *core_io_suite(void)
     loop_test(tcase, another_thread_wakes_a_wait);
     loop_test(tcase, a_thread_takes_over_and_misses_no_wake);
     loop_test(tcase, closed_sockets_are_gone);
+    loop_test(tcase, an_index_used_again_inherits_nothing);
+    loop_test(tcase, a_frame_after_a_sleep_is_one_batch);
     loop_test(tcase, exit_gives_ports_and_slots_back);
     loop_test(tcase, a_thousand_sockets);
     loop_test(tcase, system_calls_are_shared);
