@@ -31,7 +31,7 @@ enum ortc_type { ORTC_SIMPLE, ORTC_SIMULCAST, ORTC_SVC, ORTC_PIPE };
 /* "simple", "simulcast", "svc", "pipe", NULL. */
 extern const char *const ortc_type_names[];
 
-/* Checks `media_codecs` itself (path "mediaCodecs"; NULL is an empty list). {codecs,
+/* Checks `media_codecs` itself (path "mediaCodecs"; NULL and null are an empty list). {codecs,
  * headerExtensions}: the codecs in the order given, each with its payload type, the relay's
  * feedback and the parameters of both, RTX behind each video codec. A given preferredPayloadType is
  * kept; else a static one if the codec has it and it is free, else a dynamic one. Refused: an

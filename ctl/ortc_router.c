@@ -117,8 +117,9 @@ static json_t *router_codecs(const json_t *media_codecs, const json_t *supported
 
 json_t *ortc_router_capabilities(const json_t *media_codecs, struct field_error *err)
 {
-    json_t *empty = media_codecs ? NULL : json_array();
-    json_t *given = rtpparams_media_codecs(media_codecs ? media_codecs : empty, "mediaCodecs", err);
+    bool absent = !media_codecs || json_is_null(media_codecs);
+    json_t *empty = absent ? json_array() : NULL;
+    json_t *given = rtpparams_media_codecs(absent ? empty : media_codecs, "mediaCodecs", err);
     json_t *supported = codecs_supported();
     struct jsonbuild out = {NULL, 0};
     if (given) {

@@ -61,20 +61,21 @@ static const struct ortc_ssrcs ssrcs = {next_ssrc, &last_ssrc};
 #define V(uri, id)  "{'kind': 'video', 'uri': '" uri "', 'preferredId': " #id "}"
 #define AV(uri, id) A(uri, id) "," V(uri, id)
 
+/* clang-format off */
+
 /* What mediasoup-client makes of a browser's abilities for the router below. */
 #define CHROME                                                                                     \
-    "{'codecs': [" CAP_OPUS "," CAP_VP8 "," CAP_VP9 "," CAP_H264                                   \
-    "], 'headerExtensions': [" AV(MID, 1) "," V(RID, 2) "," V(RRID, 3) "," AV(AST, 4) "," AV(      \
-        TWCC, 5) "," A(LEVEL, 6) "," V(ROTATION, 8) "," V(TOFFSET, 9) "," AV(CAPTURE,              \
-                                                                             10) "," AV(PLAYOUT,   \
-                                                                                        11) "]}"
+    "{'codecs': [" CAP_OPUS "," CAP_VP8 "," CAP_VP9 "," CAP_H264 "],"                              \
+    " 'headerExtensions': [" AV(MID, 1) "," V(RID, 2) "," V(RRID, 3) "," AV(AST, 4) ","            \
+    AV(TWCC, 5) "," A(LEVEL, 6) "," V(ROTATION, 8) "," V(TOFFSET, 9) "," AV(CAPTURE, 10) ","       \
+    AV(PLAYOUT, 11) "]}"
 #define FIREFOX                                                                                    \
-    "{'codecs': [" CAP_OPUS "," CAP_VP8 "," CAP_VP9 "," CAP_H264                                   \
-    "], 'headerExtensions': [" AV(MID, 1) "," V(AST, 4) "," V(TWCC, 5) "," A(LEVEL, 6) "," V(      \
-        TOFFSET, 9) "," V(PLAYOUT, 11) "]}"
+    "{'codecs': [" CAP_OPUS "," CAP_VP8 "," CAP_VP9 "," CAP_H264 "],"                              \
+    " 'headerExtensions': [" AV(MID, 1) "," V(AST, 4) "," V(TWCC, 5) "," A(LEVEL, 6) ","           \
+    V(TOFFSET, 9) "," V(PLAYOUT, 11) "]}"
 #define SAFARI_12 /* no transport-cc, no VP9 */                                                    \
-    "{'codecs': [" CAP_OPUS "," CAP_VP8 "," CAP_H264                                               \
-    "], 'headerExtensions': [" AV(MID, 1) "," V(AST, 4) "," V(ROTATION, 8) "," V(TOFFSET, 9) "]}"
+    "{'codecs': [" CAP_OPUS "," CAP_VP8 "," CAP_H264 "],"                                          \
+    " 'headerExtensions': [" AV(MID, 1) "," V(AST, 4) "," V(ROTATION, 8) "," V(TOFFSET, 9) "]}"
 #define PLAIN /* a recorder that takes what comes and gives no feedback */                         \
     "{'codecs': [{'mimeType': 'audio/opus', 'clockRate': 48000, 'channels': 2},"                   \
     " {'mimeType': 'video/VP8', 'clockRate': 90000}]}"
@@ -95,47 +96,37 @@ static const struct ortc_ssrcs ssrcs = {next_ssrc, &last_ssrc};
     " 'parameters': {'apt': " #apt "}}"
 #define EXT(uri, id) "{'uri': '" uri "', 'id': " #id ", 'encrypt': false, 'parameters': {}}"
 
-#define CHROME_SIMULCAST                                                                                                                                                                         \
-    "{'mid': '1', 'codecs': [" SENT("VP8", 96, "") "," SENT_RTX(                                                                                                                                 \
-        97,                                                                                                                                                                                      \
-        96) "], 'headerExtensions': [" EXT(MID,                                                                                                                                                  \
-                                           4) "," EXT(RID,                                                                                                                                       \
-                                                      10) "," EXT(RRID,                                                                                                                          \
-                                                                  11) "," EXT(AST,                                                                                                               \
-                                                                              2) "," EXT(TWCC,                                                                                                   \
-                                                                                         3) "," EXT(CAPTURE,                                                                                     \
-                                                                                                    9) "], 'encodings': [{'rid': 'r0', 'active': true, 'scaleResolutionDownBy': 4,"              \
-                                                                                                       " 'maxBitrate': 500000, 'scalabilityMode': 'L1T3'}, {'rid': 'r1', 'maxBitrate': 1000000," \
-                                                                                                       " 'scalabilityMode': 'L1T3'}, {'rid': 'r2', 'maxBitrate': 5000000,"                       \
-                                                                                                       " 'scalabilityMode': 'L1T3'}], 'rtcp': {'cname': 'chrome', 'reducedSize': true}}"
+#define CHROME_SIMULCAST                                                                           \
+    "{'mid': '1', 'codecs': [" SENT("VP8", 96, "") "," SENT_RTX(97, 96) "],"                       \
+    " 'headerExtensions': [" EXT(MID, 4) "," EXT(RID, 10) "," EXT(RRID, 11) "," EXT(AST, 2) ","    \
+    EXT(TWCC, 3) "," EXT(CAPTURE, 9) "],"                                                          \
+    " 'encodings': [{'rid': 'r0', 'active': true, 'scaleResolutionDownBy': 4,"                     \
+    " 'maxBitrate': 500000, 'scalabilityMode': 'L1T3'}, {'rid': 'r1', 'maxBitrate': 1000000,"      \
+    " 'scalabilityMode': 'L1T3'}, {'rid': 'r2', 'maxBitrate': 5000000,"                            \
+    " 'scalabilityMode': 'L1T3'}], 'rtcp': {'cname': 'chrome', 'reducedSize': true}}"
 #define CHROME_AUDIO                                                                               \
     "{'mid': '0', 'codecs': [{'mimeType': 'audio/opus', 'payloadType': 111, 'clockRate': 48000,"   \
     " 'channels': 2, 'parameters': {'minptime': 10, 'useinbandfec': 1, 'sprop-stereo': 1},"        \
-    " 'rtcpFeedback': " FB_AUDIO "}], 'headerExtensions': [" EXT(MID, 4) "," EXT(AST, 2) "," EXT(  \
-        TWCC, 3) "," EXT(LEVEL, 1) "], 'encodings': [{'ssrc': 77, 'dtx': true}],"                  \
-                                   " 'rtcp': {'cname': 'chrome'}, 'msid': 'stream track'}"
+    " 'rtcpFeedback': " FB_AUDIO "}],"                                                             \
+    " 'headerExtensions': [" EXT(MID, 4) "," EXT(AST, 2) "," EXT(TWCC, 3) "," EXT(LEVEL, 1) "],"   \
+    " 'encodings': [{'ssrc': 77, 'dtx': true}],"                                                   \
+    " 'rtcp': {'cname': 'chrome'}, 'msid': 'stream track'}"
 #define SAFARI_H264                                                                                \
-    "{'mid': '1', 'codecs': [" SENT(                                                               \
-        "H264", 98,                                                                                \
-        "'packetization-mode': 1, 'level-asymmetry-allowed': 1, "                                  \
-        "'profile-level-id': '42e028'") "," SENT_RTX(99, 98) "], "                                 \
-                                                             "'headerExte"                         \
-                                                             "nsions': "                           \
-                                                             "[" EXT(MID, 4) "," EXT(              \
-                                                                 TWCC,                             \
-                                                                 3) "],"                           \
-                                                                    " 'encodings': [{'ssrc': 50, " \
-                                                                    "'rtx': {'ssrc': 51}}], "      \
-                                                                    "'rtcp': {'cname': 'safari'}}"
+    "{'mid': '1', 'codecs': [" SENT("H264", 98, "'packetization-mode': 1,"                         \
+    " 'level-asymmetry-allowed': 1, 'profile-level-id': '42e028'") "," SENT_RTX(99, 98) "],"       \
+    " 'headerExtensions': [" EXT(MID, 4) "," EXT(TWCC, 3) "],"                                     \
+    " 'encodings': [{'ssrc': 50, 'rtx': {'ssrc': 51}}], 'rtcp': {'cname': 'safari'}}"
 #define CHROME_VP9_SVC                                                                             \
-    "{'mid': '1', 'codecs': [" SENT("VP9", 98, "'profile-id': 0") "," SENT_RTX(                    \
-        99, 98) "], 'encodings': [{'ssrc': 50, 'scalabilityMode': 'L3T3_KEY'}]}"
+    "{'mid': '1', 'codecs': [" SENT("VP9", 98, "'profile-id': 0") "," SENT_RTX(99, 98) "],"        \
+    " 'encodings': [{'ssrc': 50, 'scalabilityMode': 'L3T3_KEY'}]}"
 #define FFMPEG_VP8                                                                                 \
     "{'codecs': [{'mimeType': 'video/vp8', 'payloadType': 102, 'clockRate': 90000}],"              \
     " 'encodings': [{'ssrc': 2222}]}"
 #define FFMPEG_OPUS                                                                                \
     "{'codecs': [{'mimeType': 'audio/opus', 'payloadType': 101, 'clockRate': 48000,"               \
     " 'channels': 2, 'parameters': {'sprop-stereo': 1}}], 'encodings': [{'ssrc': 1111}]}"
+
+/* clang-format on */
 
 enum { TEXT_BYTES = 1024 };
 

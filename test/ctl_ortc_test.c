@@ -28,6 +28,10 @@ START_TEST(test_router)
     json_t *nothing = ortc_router_capabilities(NULL, &err);
     assert_no_error(&err);
     ck_assert_uint_eq(json_array_size(json_object_get(nothing, "codecs")), 0);
+    json_t *null = ortc_router_capabilities(json_null(), &err);
+    assert_no_error(&err);
+    ck_assert(json_equal(null, nothing));
+    json_decref(null);
     json_decref(codecs);
     json_decref(caps);
     json_decref(extensions);

@@ -84,6 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     uint32_t last_ssrc = 1000;
     json_t *in = json_loadb((const char *)data, bytes, JSON_ALLOW_NUL, NULL);
+    if (!in)
+        return 0;
     struct session s = {.ssrcs = {next_ssrc, &last_ssrc}};
     const char *kind = json_string_value(json_object_get(in, "kind"));
     s.kind = kind && kind[0] == 'a' ? MEDIA_AUDIO : MEDIA_VIDEO;
