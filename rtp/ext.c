@@ -3,7 +3,7 @@
  * 8285. */
 #include "rtp/ext.h"
 
-enum { PROFILE_ONE_BYTE = 0xbede, PROFILE_TWO_BYTE = 0x1000, ID_STOP = 15 };
+enum { ID_STOP = 15, APPBITS = 0x000f };
 
 static const char *const uris[RTP_EXT_N] = {
 #define EXT_URI(name, uri) [RTP_EXT_##name] = (uri),
@@ -82,9 +82,9 @@ void rtp_exts_find(struct rtp_exts *out, const uint8_t *data, const struct rtp_p
 {
     out->present = 0;
     size_t end = (size_t)packet->ext_at + packet->ext_bytes;
-    if (packet->ext_profile == PROFILE_ONE_BYTE)
+    if (packet->ext_profile == rtp_ext_profile(false))
         find_one_byte(out, data, packet->ext_at, end, ids);
-    else if ((packet->ext_profile & 0xfff0) == PROFILE_TWO_BYTE) /* low bits: "appbits", ignored */
+    else if ((packet->ext_profile & ~APPBITS) == rtp_ext_profile(true))
         find_two_byte(out, data, packet->ext_at, end, ids);
 }
 
@@ -133,8 +133,7 @@ size_t rtp_ext_writer_end(struct rtp_ext_writer *writer)
         writer->data[writer->at++] = 0;
     size_t words = (writer->at - elements_at) / 4;
     ASSERT(words <= UINT16_MAX);
-    put_be16(writer->data + writer->head_at,
-             writer->two_byte ? PROFILE_TWO_BYTE : PROFILE_ONE_BYTE);
+    put_be16(writer->data + writer->head_at, rtp_ext_profile(writer->two_byte));
     put_be16(writer->data + writer->head_at + 2, (uint16_t)words);
     return writer->at;
 }

@@ -69,6 +69,12 @@ static inline bool rtp_ext_fits_one_byte(uint8_t id, size_t bytes)
     return id >= 1 && id <= 14 && bytes >= 1 && bytes <= 16;
 }
 
+/* "Defined by profile" of either form. */
+static inline uint16_t rtp_ext_profile(bool two_byte)
+{
+    return two_byte ? 0x1000 : 0xbede;
+}
+
 /* Writes an extension block, element by element, into `data` at `at` (where the 4-byte head goes).
  *     rtp_ext_writer_init(); rtp_ext_write()...; end = rtp_ext_writer_end()
  * `bytes_max` is the size of `data`: nothing is written at it or behind. The form is chosen by the

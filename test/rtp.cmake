@@ -2,6 +2,7 @@
 # Suites of rtp/, one noun a line: noun -> test/rtp_noun_test.c with rtp_noun_suite().
 sluice_test_folder(rtp
   SUITES
+    rewrite
     codec
     resend
     cipher
