@@ -159,6 +159,13 @@ START_TEST(test_pipe)
     ck_assert_ptr_null(json_object_get(with, "mid"));
     json_decref(with);
     json_decref(without);
+
+    /* A caller's own consumable encodings may name RTX: it is no stream of ours. */
+    json_t *first = json_array_get(json_object_get(p.consumable, "encodings"), 0);
+    ck_assert_int_eq(json_object_set_new(first, "rtx", json_of("{'ssrc': 5}")), 0);
+    without = ortc_pipe_consumer_parameters(p.consumable, false, &ssrcs, &err);
+    ck_assert_ptr_nonnull(strstr(in_short(without, text), "; 2010 L1T3 500k"));
+    json_decref(without);
     produced_exit(&p);
 
     p = produce(ROUTER, MEDIA_AUDIO, CHROME_AUDIO);
