@@ -9,6 +9,7 @@ sluice_test_folder(rtp
     ext
     packet
     rate
+    retain
     score
     seal
     sealout
@@ -16,5 +17,7 @@ sluice_test_folder(rtp
     seqmap
     source
   THREADS seal
-  SOURCES heap.c # counts heap calls
+  SOURCES
+    heap.c        # counts heap calls
+    srtp_oracle.c # SRTP straight from the RFCs
   LIBS sluice_rtp)

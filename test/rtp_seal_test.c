@@ -7,13 +7,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include <wolfssl/wolfcrypt/settings.h>
-
-#include <wolfssl/wolfcrypt/aes.h>
-#include <wolfssl/wolfcrypt/hmac.h>
-
 #include "test/guard.h"
 #include "test/heap.h"
+#include "test/srtp_oracle.h"
 #include "test/suite.h"
 
 enum { PACKET_BYTES_MAX = 1600, SSRC = 0xcafebabe };
@@ -123,136 +119,6 @@ static enum drop accept(struct seal *seal, const struct packet *packet)
     return seal_unprotect_rtp(seal, copy.data, &copy.bytes);
 }
 
-/* ---- an SRTP of its own, from the RFCs: what seal must produce */
-
-static void oracle_keystream(const uint8_t *key, size_t key_bytes, const uint8_t iv[16],
-                             uint8_t *out, size_t bytes)
-{
-    Aes aes;
-    ck_assert_int_eq(wc_AesInit(&aes, NULL, INVALID_DEVID), 0);
-    ck_assert_int_eq(wc_AesSetKeyDirect(&aes, key, (word32)key_bytes, NULL, AES_ENCRYPTION), 0);
-    uint8_t block[16];
-    memcpy(block, iv, 16);
-    for (size_t at = 0; at < bytes; at += 16) {
-        uint8_t stream[16];
-        wc_AesEncryptDirect(&aes, stream, block);
-        memcpy(out + at, stream, min_size(16, bytes - at));
-        put_be16(block + 14, (uint16_t)(be16(block + 14) + 1));
-    }
-    wc_AesFree(&aes);
-}
-
-/* RFC 3711 4.3: key derivation rate 0. A GCM salt of 12 bytes counts as followed by zeros (RFC 7714
- * 11). */
-static void oracle_derive(enum seal_suite suite, const uint8_t *master, uint8_t label, uint8_t *out,
-                          size_t bytes)
-{
-    size_t salt_bytes = seal_suite_is_aead(suite) ? 12 : 14;
-    size_t key_bytes = seal_key_bytes(suite) - salt_bytes;
-    uint8_t x[16] = {0};
-    memcpy(x, master + key_bytes, salt_bytes);
-    x[7] ^= label;
-    oracle_keystream(master, key_bytes, x, out, bytes);
-}
-
-/* RFC 3711 4.1.1, 4.2: `roc_bytes` of the authenticated part are the rollover counter, not sent. */
-static void oracle_cm(const uint8_t *master, uint8_t label, struct packet *packet, size_t clear,
-                      uint32_t ssrc, uint64_t index, const uint8_t *trailer, bool trailer_sent,
-                      size_t tag_bytes)
-{
-    enum seal_suite suite = SEAL_AES_CM_128_HMAC_SHA1_80;
-    uint8_t key[16];
-    uint8_t auth[20];
-    uint8_t iv[16] = {0};
-    oracle_derive(suite, master, label, key, 16);
-    oracle_derive(suite, master, label + 1, auth, 20);
-    oracle_derive(suite, master, label + 2, iv, 14);
-    for (int i = 0; i < 4; i++)
-        iv[4 + i] ^= (uint8_t)(ssrc >> (24 - 8 * i));
-    for (int i = 0; i < 6; i++)
-        iv[8 + i] ^= (uint8_t)(index >> (40 - 8 * i));
-    uint8_t stream[PACKET_BYTES_MAX];
-    oracle_keystream(key, 16, iv, stream, packet->bytes - clear);
-    for (size_t i = clear; i < packet->bytes; i++)
-        packet->data[i] ^= stream[i - clear];
-
-    Hmac hmac;
-    uint8_t tag[20];
-    ck_assert_int_eq(wc_HmacInit(&hmac, NULL, INVALID_DEVID), 0);
-    ck_assert_int_eq(wc_HmacSetKey(&hmac, WC_SHA, auth, 20), 0);
-    ck_assert_int_eq(wc_HmacUpdate(&hmac, packet->data, (word32)packet->bytes), 0);
-    ck_assert_int_eq(wc_HmacUpdate(&hmac, trailer, 4), 0);
-    ck_assert_int_eq(wc_HmacFinal(&hmac, tag), 0);
-    wc_HmacFree(&hmac);
-    if (trailer_sent) {
-        memcpy(packet->data + packet->bytes, trailer, 4);
-        packet->bytes += 4;
-    }
-    memcpy(packet->data + packet->bytes, tag, tag_bytes);
-    packet->bytes += tag_bytes;
-}
-
-/* RFC 7714 8.1, 9.1. `low` is the last 6 bytes of the IV before the salt. */
-static void oracle_gcm(enum seal_suite suite, const uint8_t *master, uint8_t label,
-                       struct packet *packet, size_t clear, uint32_t ssrc, uint64_t low,
-                       const uint8_t *trailer)
-{
-    size_t key_bytes = seal_key_bytes(suite) - 12;
-    uint8_t key[32];
-    uint8_t iv[12];
-    oracle_derive(suite, master, label, key, key_bytes);
-    oracle_derive(suite, master, label + 2, iv, 12);
-    for (int i = 0; i < 4; i++)
-        iv[2 + i] ^= (uint8_t)(ssrc >> (24 - 8 * i));
-    for (int i = 0; i < 6; i++)
-        iv[6 + i] ^= (uint8_t)(low >> (40 - 8 * i));
-    uint8_t aad[PACKET_BYTES_MAX];
-    memcpy(aad, packet->data, clear);
-    if (trailer)
-        memcpy(aad + clear, trailer, 4);
-    uint8_t tag[16];
-    Aes aes;
-    ck_assert_int_eq(wc_AesInit(&aes, NULL, INVALID_DEVID), 0);
-    ck_assert_int_eq(wc_AesGcmSetKey(&aes, key, (word32)key_bytes), 0);
-    ck_assert_int_eq(wc_AesGcmEncrypt(&aes, packet->data + clear, packet->data + clear,
-                                      (word32)(packet->bytes - clear), iv, 12, tag, 16, aad,
-                                      (word32)(clear + (trailer ? 4 : 0))),
-                     0);
-    wc_AesFree(&aes);
-    memcpy(packet->data + packet->bytes, tag, 16);
-    packet->bytes += 16;
-    if (trailer) {
-        memcpy(packet->data + packet->bytes, trailer, 4);
-        packet->bytes += 4;
-    }
-}
-
-static void oracle_rtp(enum seal_suite suite, const uint8_t *master, struct packet *packet,
-                       size_t clear, uint32_t roc)
-{
-    uint64_t index = (uint64_t)roc << 16 | be16(packet->data + 2);
-    uint8_t roc_sent[4];
-    put_be32(roc_sent, roc);
-    uint32_t ssrc = be32(packet->data + 8);
-    if (seal_suite_is_aead(suite))
-        oracle_gcm(suite, master, 0, packet, clear, ssrc, index, NULL);
-    else
-        oracle_cm(master, 0, packet, clear, ssrc, index, roc_sent, false,
-                  suite == SEAL_AES_CM_128_HMAC_SHA1_32 ? 4 : 10);
-}
-
-static void oracle_rtcp(enum seal_suite suite, const uint8_t *master, struct packet *packet,
-                        uint32_t index)
-{
-    uint8_t trailer[4];
-    put_be32(trailer, 0x80000000 | index);
-    uint32_t ssrc = be32(packet->data + 4);
-    if (seal_suite_is_aead(suite))
-        oracle_gcm(suite, master, 3, packet, 8, ssrc, index, trailer);
-    else
-        oracle_cm(master, 3, packet, 8, ssrc, index, trailer, true, 10);
-}
-
 /* RFC 3711 B.3. */
 START_TEST(key_derivation)
 {
@@ -328,7 +194,7 @@ START_TEST(agrees_with_the_rfcs)
         struct packet sealed = rtp_make_full(SSRC, index, index % 1200);
         struct packet expected = sealed;
         protect(pair.a, &sealed);
-        oracle_rtp(suite, key_a, &expected, 32, index >> 16);
+        oracle_rtp(suite, key_a, expected.data, &expected.bytes, 32, index >> 16);
         assert_same(&sealed, &expected);
         ck_assert_int_eq(accept(pair.b, &sealed), DROP_NONE);
     }
@@ -337,7 +203,7 @@ START_TEST(agrees_with_the_rfcs)
         struct packet sealed = rtcp_make(SSRC, 4 * index);
         struct packet expected = sealed;
         ck_assert_int_eq(seal_protect_rtcp(pair.a, sealed.data, &sealed.bytes), DROP_NONE);
-        oracle_rtcp(suite, key_a, &expected, index);
+        oracle_rtcp(suite, key_a, expected.data, &expected.bytes, index);
         assert_same(&sealed, &expected);
     }
     pair_close(&pair);
@@ -506,7 +372,7 @@ START_TEST(wraps_with_loss)
         enum drop late = lost + 2 < SEAL_WINDOW ? DROP_NONE : DROP_SRTP_REPLAY;
         ck_assert_int_eq(accept(pair.b, &b), late);
         struct packet expected = rtp_make(SSRC, after, 20);
-        oracle_rtp(suite, key_a, &expected, 12, wrap);
+        oracle_rtp(suite, key_a, expected.data, &expected.bytes, 12, wrap);
         assert_same(&c, &expected);
         at = after + 2;
     }
