@@ -8,137 +8,14 @@
 #include <errno.h>
 #include <poll.h>
 
-static_assert(sizeof(struct io_slot_head) == sizeof(struct io_uring_recvmsg_out) &&
-                  sizeof(struct io_slot_head) == SLOT_NAME_AT,
-              "the kernel's head of a multishot receive is the head of a slot");
 static_assert(RING_SQ_ENTRIES >= 2 * IO_EGRESS_N, "a full arena and receives to arm fit");
 
 enum { EXIT_ROUNDS_MAX = 64, EXIT_ROUND_US = 10000, WAIT_US_MAX = 60000000 };
 
-static uint64_t data_pack(enum ring_op op, uint16_t gen, uint32_t index)
-{
-    return (uint64_t)op << 56 | (uint64_t)gen << 32 | index;
-}
-
-static void list(struct ring *ring, struct io_socket *socket, uint16_t index)
-{
-    if (socket->listed)
-        return;
-    socket->listed = true;
-    ring->listed[ring->listed_n++] = index;
-}
-
-/* A send's result. Those that worked come only where the kernel cannot leave them out. */
-static void on_send(struct io *io, uint16_t gen, uint32_t index, int result)
-{
-    const struct ring *ring = io->state;
-    ASSERT(gen == ring->submit_gen); /* else its buffer has been handed out again */
-    if (result < 0)
-        io_egress_failed(io, (uint16_t)index, -result);
-}
-
-/* Why a receive has ended decides how it goes on. */
-static void on_receive_ended(struct io *io, uint16_t index, int result)
-{
-    struct ring *ring = io->state;
-    struct io_socket *socket = &io->sockets[index];
-    socket->armed = false;
-    if (socket->state == IO_SOCKET_CLOSING) {
-        if (!socket->listed)
-            io_socket_close(io, index);
-        return;
-    }
-    if (result == -ENOBUFS)
-        ring->no_buffers = true;
-    else if (result < 0 && !io_socket_error(io, index, -result))
-        return;
-    io->counters.rearms++;
-    list(ring, socket, index);
-}
-
-static void on_receive(struct io *io, uint16_t gen, uint32_t index, const struct io_uring_cqe *cqe)
-{
-    struct ring *ring = io->state;
-    ASSERT(index < io->sockets_max);
-    ASSERT(io->sockets[index].gen == gen); /* an index is given back after the final completion */
-    if (cqe->flags & IORING_CQE_F_BUFFER) {
-        uint16_t slot = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
-        ASSERT(ring->standing > 0);
-        ring->standing--;
-        if (cqe->res >= SLOT_HEAD)
-            io_received_add(io, (uint16_t)index, slot, (uint32_t)cqe->res - SLOT_HEAD);
-        else
-            slab_release(io->slab, slot);
-    }
-    if (!(cqe->flags & IORING_CQE_F_MORE))
-        on_receive_ended(io, (uint16_t)index, cqe->res);
-}
-
-/* A receive that was just being run is found by no cancel: it is tried again. */
-static void on_cancel(struct io *io, uint16_t gen, uint32_t index)
-{
-    struct io_socket *socket = &io->sockets[index];
-    if (socket->gen == gen && socket->state == IO_SOCKET_CLOSING && socket->armed)
-        list(io->state, socket, (uint16_t)index);
-}
-
-static void on_wake(struct io *io, const struct io_uring_cqe *cqe)
-{
-    struct ring *ring = io->state;
-    if (!(cqe->flags & IORING_CQE_F_MORE))
-        ring->wake_armed = false;
-    if (cqe->res >= 0)
-        io_wake_seen(io);
-}
-
-static void on_completion(struct io *io, const struct io_uring_cqe *cqe)
-{
-    uint16_t gen = (uint16_t)(cqe->user_data >> 32);
-    uint32_t index = (uint32_t)cqe->user_data;
-    switch ((enum ring_op)(cqe->user_data >> 56)) {
-    case RING_NONE:
-        return;
-    case RING_RECEIVE:
-        on_receive(io, gen, index, cqe);
-        return;
-    case RING_CANCEL:
-        on_cancel(io, gen, index);
-        return;
-    case RING_SEND:
-        on_send(io, gen, index, cqe->res);
-        return;
-    case RING_WAKE:
-        on_wake(io, cqe);
-        return;
-    }
-}
-
-/* Takes all that is in the completion queue, and what the kernel had to keep beside it. */
-static void reap(struct io *io)
-{
-    struct io_uring *uring = &((struct ring *)io->state)->uring;
-    for (unsigned round = 0; round < RING_ROUNDS_MAX; round++) {
-        struct io_uring_cqe *cqe;
-        unsigned head;
-        unsigned n = 0;
-        io_uring_for_each_cqe(uring, head, cqe)
-        {
-            on_completion(io, cqe);
-            n++;
-        }
-        io_uring_cq_advance(uring, n);
-        if (!(IO_URING_READ_ONCE(*uring->sq.kflags) & IORING_SQ_CQ_OVERFLOW))
-            return;
-        io->counters.cq_overflows++;
-        io->counters.syscalls++;
-        io_uring_get_events(uring);
-    }
-}
-
 static void prepare_nothing(struct io_uring_sqe *sqe)
 {
     io_uring_prep_nop(sqe);
-    sqe->user_data = data_pack(RING_NONE, 0, 0);
+    sqe->user_data = ring_data(RING_NONE, 0, 0);
 }
 
 /* The kernel does not take them now: sends give up, so that their buffers are free, the rest stays.
@@ -181,7 +58,7 @@ static void push(struct io *io)
         int taken = submit(io);
         if (taken > 0)
             continue;
-        reap(io);
+        ring_reap(io);
         i++;
     }
     ring->jammed = io_uring_sq_ready(&ring->uring) > 0;
@@ -248,7 +125,7 @@ static void arm_wake(struct io *io)
     if (!sqe)
         return;
     io_uring_prep_poll_multishot(sqe, io->wake_fd, POLLIN);
-    sqe->user_data = data_pack(RING_WAKE, 0, 0);
+    sqe->user_data = ring_data(RING_WAKE, 0, 0);
     ring->wake_armed = true;
 }
 
@@ -258,14 +135,14 @@ static void prepare_receive(struct ring *ring, struct io_uring_sqe *sqe, struct 
     io_uring_prep_recvmsg_multishot(sqe, socket->fd, &ring->receive_header, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
-    sqe->user_data = data_pack(RING_RECEIVE, socket->gen, index);
+    sqe->user_data = ring_data(RING_RECEIVE, socket->gen, index);
     socket->armed = true;
 }
 
 static void prepare_cancel(struct io_uring_sqe *sqe, const struct io_socket *socket, uint16_t index)
 {
-    io_uring_prep_cancel64(sqe, data_pack(RING_RECEIVE, socket->gen, index), 0);
-    sqe->user_data = data_pack(RING_CANCEL, socket->gen, index);
+    io_uring_prep_cancel64(sqe, ring_data(RING_RECEIVE, socket->gen, index), 0);
+    sqe->user_data = ring_data(RING_CANCEL, socket->gen, index);
 }
 
 /* One step for a listed socket. True when it has to stay in the list. */
@@ -331,7 +208,7 @@ static void prepare_send(struct io *io, struct io_uring_sqe *sqe, uint16_t index
     }
     if (ring->skip_success)
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    sqe->user_data = data_pack(RING_SEND, ring->submit_gen, index);
+    sqe->user_data = ring_data(RING_SEND, ring->submit_gen, index);
 }
 
 /* MSG_DONTWAIT on every send: a full socket buffer ends it with EAGAIN. Without, the kernel would
@@ -363,7 +240,7 @@ static void prepare(struct io *io)
 static void settle(struct io *io)
 {
     push(io);
-    reap(io);
+    ring_reap(io);
     io_egress_done(io);
 }
 
@@ -435,7 +312,8 @@ static int ring_wait(struct io *io, int64_t until_us)
     for (unsigned round = 0; !failed && round < RING_ROUNDS_MAX; round++) {
         prepare(io);
         failed = step(io, IO_WAIT_DATAGRAMS, step_us(io, until_us, drains, was_starved), true);
-        drains = ring->listed_n > 0 && !ring->starved;
+        drains =
+            ring->listed_n > 0 && !ring->starved && io->received_n - first < RING_WAIT_DATAGRAMS;
         if (drains)
             continue;
         if (ring->starved || io_pending(io) || io->now_us >= until_us)
@@ -476,13 +354,13 @@ static void ring_submit(struct io *io)
 
 static int ring_open(struct io *io, uint16_t index)
 {
-    list(io->state, &io->sockets[index], index);
+    ring_list(io->state, &io->sockets[index], index);
     return 0;
 }
 
 static void ring_close(struct io *io, uint16_t index)
 {
-    list(io->state, &io->sockets[index], index);
+    ring_list(io->state, &io->sockets[index], index);
 }
 
 /* The kernel lets go of every slot and socket before the ring goes, so that ports are free at once.
@@ -494,7 +372,7 @@ static void ring_exit(struct io *io)
         struct io_socket *socket = &io->sockets[i];
         if (socket->state == IO_SOCKET_OPEN) {
             socket->state = IO_SOCKET_CLOSING;
-            list(ring, socket, (uint16_t)i);
+            ring_list(ring, socket, (uint16_t)i);
         }
     }
     int failed = ring_attach(ring);

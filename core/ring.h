@@ -33,9 +33,10 @@ enum {
     RING_SQ_ENTRIES = 512, /* all sends of a full arena, and as many receives to arm */
     RING_CQ_MIN = 1024,
     RING_CQ_MAX = 8192,
-    RING_ROUNDS_MAX = 64,   /* re-arms of one socket within a wait: a flood of empty datagrams */
-    RING_SUBMIT_TRIES = 8,  /* that the kernel takes nothing of */
-    RING_ADAPT_WAITS = 256, /* the standing stock shrinks at most once in so many */
+    RING_ROUNDS_MAX = 64,      /* re-arms of one socket within a wait: a flood of empty datagrams */
+    RING_WAIT_DATAGRAMS = 512, /* a wait that has so many arms again in the next one */
+    RING_SUBMIT_TRIES = 8,     /* that the kernel takes nothing of */
+    RING_ADAPT_WAITS = 256,    /* the standing stock shrinks at most once in so many */
     RING_STANDING_WITHOUT_MEMLOCK = 256,
 };
 
@@ -68,5 +69,14 @@ void ring_free(struct io *io);
 
 /* Binds the ring to the calling thread, once. 0 or -errno. */
 int ring_attach(struct ring *ring);
+
+/* ring_complete.c */
+uint64_t ring_data(enum ring_op op, uint16_t gen, uint32_t index);
+
+/* The socket is to be armed, cancelled or closed in the next prepare step. */
+void ring_list(struct ring *ring, struct io_socket *socket, uint16_t index);
+
+/* Takes all that is in the completion queue, and what the kernel had to keep beside it. */
+void ring_reap(struct io *io);
 
 #endif
