@@ -3,7 +3,10 @@
 sluice_test_folder(rtcp
   SUITES
     feedback
+    keyframe
+    nack
     packet
+    rtt
     xr
   THREADS
   LIBS sluice_rtcp)
