@@ -114,7 +114,7 @@ int io_init(struct io **out, const struct io_config *config, struct slab *slab)
 {
     ASSERT(out && slab);
     bool in_range = config->sockets_max >= 1 && config->sockets_max <= IO_SOCKETS_MAX &&
-                    config->standing_max >= IO_STANDING_MIN && config->standing_max <= 32768;
+                    config->standing_max >= IO_STANDING_LEAST && config->standing_max <= 32768;
     if (!in_range || (config->standing_max & (config->standing_max - 1)) != 0)
         return -EINVAL;
     struct io *io =

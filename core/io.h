@@ -72,7 +72,7 @@ struct io_config {
     enum io_engine engine; /* IO_ENGINE_URING does not fall back: io_init() fails instead */
     uint32_t without;      /* enum io_feature bits that are to be taken as missing */
     uint32_t sockets_max;  /* 1..IO_SOCKETS_MAX */
-    uint32_t standing_max; /* most slots that may stand for receiving, power of two, <= 32768 */
+    uint32_t standing_max; /* most slots that may stand for receiving, power of two, 2..32768 */
 };
 
 struct io_counters {                   /* written by the worker only */

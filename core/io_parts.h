@@ -49,6 +49,8 @@ struct io_failed {
     uint16_t socket, gen, packets;
 };
 
+enum { IO_STANDING_LEAST = 2 };
+
 enum { IO_SEND_CONTROL_BYTES = 64 }; /* IPv6 packet info 40 + segment size 24 */
 
 /* One send: a packet or a run. Everything that the kernel reads at submit is here or in `vectors`.

@@ -40,7 +40,8 @@ static void header_reset(struct mmsg *mmsg, const struct slab *slab, uint32_t at
 static void refill(struct io *io)
 {
     struct mmsg *mmsg = io->state;
-    while (mmsg->stock_n < MMSG_STOCK) {
+    size_t wanted = min_size(MMSG_STOCK, io->received_max);
+    while (mmsg->stock_n < wanted) {
         uint16_t slot = slab_take(io->slab);
         if (slot == SLOT_NONE)
             break;

@@ -105,7 +105,7 @@ static int buffers_make(struct io *io, struct ring *ring, const struct io_config
         n = n < RING_STANDING_WITHOUT_MEMLOCK ? n : RING_STANDING_WITHOUT_MEMLOCK;
     }
     int failed = -ENOMEM;
-    for (; n >= IO_STANDING_MIN; n /= 2) {
+    for (; n >= IO_STANDING_LEAST; n /= 2) {
         failed = 0;
         ring->buffers = io_uring_setup_buf_ring(&ring->uring, n, GROUP, 0, &failed);
         if (ring->buffers || failed != -ENOMEM)
@@ -115,6 +115,7 @@ static int buffers_make(struct io *io, struct ring *ring, const struct io_config
     if (!ring->buffers)
         return failed == -ENOMEM ? failed : missing(io, IO_FEATURE_BUFFER_RING, failed);
     ring->buffers_n = n;
+    ring->target = n < IO_STANDING_MIN ? n : IO_STANDING_MIN;
     return 0;
 }
 
@@ -126,7 +127,6 @@ int ring_init(struct io *io, const struct io_config *config)
     if (ring == MAP_FAILED)
         return -errno;
     ring->map_bytes = map_bytes;
-    ring->target = IO_STANDING_MIN;
     ring->receive_header =
         (struct msghdr){.msg_namelen = SLOT_NAME_BYTES, .msg_controllen = SLOT_CONTROL_BYTES};
     struct io_uring_params params;

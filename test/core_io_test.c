@@ -654,6 +654,7 @@ START_TEST(configurations_are_checked)
     static const struct io_config rows[] = {
         {.sockets_max = 0, .standing_max = 64},
         {.sockets_max = IO_SOCKETS_MAX + 1, .standing_max = 64},
+        {.sockets_max = 1, .standing_max = 1},
         {.sockets_max = 1, .standing_max = 63},
         {.sockets_max = 1, .standing_max = 96},
         {.sockets_max = 1, .standing_max = 65536},
@@ -665,6 +666,31 @@ START_TEST(configurations_are_checked)
         ck_assert_int_eq(io_init(&io, &rows[i], &slab), -EINVAL);
     }
     slab_exit(&slab);
+}
+
+END_TEST
+
+/* A slab of a few slots: receiving crawls, and neither loses nor hangs. */
+START_TEST(a_handful_of_slots_is_enough)
+{
+    enum { N = 300 };
+    struct rig rig;
+    for (uint32_t standing = 2; standing <= 32; standing *= 4) {
+        rig_open(&rig, rig_engine(_i),
+                 &(struct rig_config){.slots_n = 40, .sockets_max = 2, .standing_max = standing});
+        struct addr here, there;
+        (void)rig_socket(&rig, "127.0.0.1", &here);
+        int peer = rig_peer("127.0.0.1", &there);
+        for (int i = 0; i < N; i++)
+            rig_peer_send(peer, &here, "few", 3);
+        for (int i = 0; i < 3; i++)
+            ck_assert_int_eq(io_poll(rig.io), 0);
+        ck_assert_uint_le(rig.slab.kernel_n, 2 * standing);
+        rig_drain_until(&rig, N);
+        ck_assert_uint_eq(rig.datagrams_n, N);
+        close(peer);
+        rig_close(&rig);
+    }
 }
 
 END_TEST
@@ -715,6 +741,7 @@ Suite *core_io_suite(void)
     loop_test(tcase, exit_gives_ports_and_slots_back);
     loop_test(tcase, a_thousand_sockets);
     loop_test(tcase, system_calls_are_shared);
+    loop_test(tcase, a_handful_of_slots_is_enough);
     loop_test(tcase, other_files_are_refused);
     tcase_add_test(tcase, configurations_are_checked);
     suite_add_tcase(suite, tcase);
