@@ -104,13 +104,15 @@ static uint32_t next_ts_delta(const struct seqmap *map, uint32_t stream, uint32_
 static struct seqmap_range *find_late(struct seqmap *map, uint32_t stream, uint32_t seq_ext,
                                       bool *late)
 {
+    bool reopen = map->sync || map->ranges[map->newest].stream != stream;
     *late = false;
     for (unsigned age = 0; age < map->n; age++) {
         struct seqmap_range *range = &map->ranges[place(map, age)];
         if (range->stream != stream)
             continue;
-        if (!*late && ts_diff(seq_ext, range->in_end) >= 0)
-            return NULL; /* beyond the newest range of its stream */
+        int64_t beyond = ts_diff(seq_ext, range->in_end);
+        if (!*late && (beyond >= 0 || (reopen && beyond < -LATE_MAX)))
+            return NULL; /* beyond the newest range of its stream, be it by weeks of a pause */
         *late = true;
         if (seq_ext - range->first_in < range_n(range))
             return range;

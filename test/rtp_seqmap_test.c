@@ -217,6 +217,22 @@ START_TEST(days_without_interruption)
 
 END_TEST
 
+/* A consumer paused for so long that the producer's numbers have gone round. */
+START_TEST(weeks_of_pause)
+{
+    static const uint32_t passed[] = {0x7fffffff, 0x80000000, 0x80000010, 0xc0000000, 0xffff0000};
+    begin();
+    FORWARDS(A, 0x20000, 100);
+    seqmap_sync(&map);
+    FORWARDS(A, 0x20001 + passed[_i], 101);
+    FORWARDS(A, 0x20002 + passed[_i], 102);
+    FORWARDS(B, 7, 103); /* the same for a stream that comes back */
+    FORWARDS(A, 0x20003 + passed[_i] * 2, 104);
+    FORWARDS(A, 0x20004 + passed[_i] * 2, 105);
+}
+
+END_TEST
+
 /* ---- against a model ---- */
 
 enum { STREAMS = 2, DELAYED_MAX = 64 };
@@ -529,6 +545,7 @@ Suite *rtp_seqmap_suite(void)
     tcase_add_test(tc, forgets_and_refuses);
     tcase_add_test(tc, half_a_cycle_back);
     tcase_add_test(tc, days_without_interruption);
+    tcase_add_loop_test(tc, weeks_of_pause, 0, 5);
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, everything_against_a_model, 0, 3);
     suite_add_tcase(suite, tc);
