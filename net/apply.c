@@ -410,6 +410,12 @@ static void forbid_send_values(struct rewrite *rewrite)
     rewrite->ext_out.id[RTP_EXT_ABS_SEND_TIME] = 0;
 }
 
+/* Under a key that has sealed this ssrc before, numbering goes on: an index is never used twice. */
+static uint16_t first_seq(const struct transport *t, uint32_t ssrc, uint16_t wanted)
+{
+    return t->seal == NULL || ssrc == 0 ? wanted : seal_first_seq_out(t->seal, ssrc, wanted);
+}
+
 static int consumer_open(struct worker *w, uint32_t index, const struct command_consumer_open *open)
 {
     struct transport *t = transport_at(w, open->transport);
@@ -437,12 +443,12 @@ static int consumer_open(struct worker *w, uint32_t index, const struct command_
         .kind = open->kind,
         .index = index,
         .rewrite = open->rewrite,
-        .rtx_seq = open->rtx_seq_first,
         .resend_timer = {.kind = TIMER_RESEND, .owner = index},
     };
     memcpy(c->cname, open->cname, sizeof c->cname);
     forbid_send_values(&c->rewrite);
-    seqmap_init(&c->map, open->seq_first, open->ts_first);
+    seqmap_init(&c->map, first_seq(t, c->rewrite.ssrc, open->seq_first), open->ts_first);
+    c->rtx_seq = first_seq(t, c->rewrite.rtx_ssrc, open->rtx_seq_first);
     resend_init(&c->resend, w->now_us);
     score_init(&c->score);
     consumer_link(c);
