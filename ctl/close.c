@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ctl/close.c - ends of objects and of all that hangs on them, in the order that a worker needs. */
+#include "ctl/close.h"
+
+#include "ctl/notify.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct indices *indices_of(struct control *control, uint16_t worker, enum object_kind kind)
+{
+    return &control->model.places[worker].of[kind];
+}
+
+/* -ENOENT: its opening had failed. Anything else than 0 would be a bug of ours or a worker that has
+ * died: the index is not used again then. */
+static void index_back(struct control *control, const struct errand *errand, enum object_kind kind,
+                       const struct outcome *outcome)
+{
+    if (outcome->result == 0 || outcome->result == -ENOENT)
+        indices_give(indices_of(control, errand->worker, kind), errand->index);
+    else if (outcome->result != -ESHUTDOWN)
+        log_error("control", "worker %u could not close %s %u: %s", errand->worker,
+                  kind == OBJECT_SOCKET ? "socket" : "object", errand->index,
+                  strerror(-outcome->result));
+}
+
+static enum object_kind kind_of(const struct object *object)
+{
+    return object->noun == NOUN_TRANSPORT  ? OBJECT_TRANSPORT
+           : object->noun == NOUN_PRODUCER ? OBJECT_PRODUCER
+                                           : OBJECT_CONSUMER;
+}
+
+static void on_object_closed(struct control *control, struct errand *errand,
+                             const struct outcome *outcome)
+{
+    struct object *object = errand->object;
+    struct request *request = errand->request;
+    index_back(control, errand, kind_of(object), outcome);
+    control->closed_n++;
+    model_free(&control->model, object);
+    if (request)
+        request_result(request, NULL);
+}
+
+static void on_socket_closed(struct control *control, struct errand *errand,
+                             const struct outcome *outcome)
+{
+    struct request *request = errand->request;
+    index_back(control, errand, OBJECT_SOCKET, outcome);
+    free(errand->object);
+    if (request)
+        request_result(request, NULL);
+}
+
+static void object_post(struct control *control, struct object *object, enum command_kind kind,
+                        struct request *request)
+{
+    errand_embed(&object->close, kind, object->index, on_object_closed);
+    object->close.object = object;
+    object->close.request = request;
+    control_errand(control, object->worker, &object->close);
+}
+
+void close_consumer(struct control *control, struct consumer *consumer, struct request *request,
+                    enum notice notice)
+{
+    if (notice != NOTICE_N)
+        notify(control, notice, &consumer->o, NULL);
+    model_remove(&control->model, &consumer->o);
+    object_post(control, &consumer->o, COMMAND_CONSUMER_CLOSE, request);
+}
+
+void close_producer(struct control *control, struct producer *producer, struct request *request,
+                    enum notice notice)
+{
+    struct consumer *consumer = NULL;
+    if (notice != NOTICE_N)
+        notify(control, notice, &producer->o, NULL);
+    LIST_EACH(consumer, &producer->consumers, struct consumer, producer_link)
+    close_consumer(control, consumer, NULL, NOTICE_CONSUMER_PRODUCERCLOSE);
+    model_remove(&control->model, &producer->o);
+    object_post(control, &producer->o, COMMAND_PRODUCER_CLOSE, request);
+}
+
+void close_socket(struct control *control, struct socket *socket, struct request *request)
+{
+    ASSERT(socket->transports_n == 0);
+    list_remove(&socket->link);
+    control->model.sockets_n--;
+    indices_forget(indices_of(control, socket->worker, OBJECT_SOCKET), socket->index);
+    errand_embed(&socket->close, COMMAND_SOCKET_CLOSE, socket->index, on_socket_closed);
+    socket->close.object = socket;
+    socket->close.request = request;
+    control_errand(control, socket->worker, &socket->close);
+}
+
+/* The transport itself, when nothing hangs on it any more. */
+static void transport_end(struct control *control, struct transport *transport,
+                          struct request *request, enum notice notice)
+{
+    struct socket *rtp = transport->rtp;
+    struct socket *rtcp = transport->rtcp == rtp ? NULL : transport->rtcp;
+    if (notice != NOTICE_N)
+        notify(control, notice, &transport->o, NULL);
+    model_remove(&control->model, &transport->o);
+    bool rtp_ends = --rtp->transports_n == 0;
+    bool rtcp_ends = rtcp && --rtcp->transports_n == 0;
+    object_post(control, &transport->o, COMMAND_TRANSPORT_CLOSE,
+                rtp_ends || rtcp_ends ? NULL : request);
+    if (rtp_ends)
+        close_socket(control, rtp, rtcp_ends ? NULL : request);
+    if (rtcp_ends)
+        close_socket(control, rtcp, request);
+}
+
+void close_transport(struct control *control, struct transport *transport, struct request *request,
+                     enum notice notice)
+{
+    struct consumer *consumer = NULL;
+    struct producer *producer = NULL;
+    LIST_EACH(consumer, &transport->consumers, struct consumer, link)
+    close_consumer(control, consumer, NULL, NOTICE_CONSUMER_TRANSPORTCLOSE);
+    LIST_EACH(producer, &transport->producers, struct producer, link)
+    close_producer(control, producer, NULL, NOTICE_PRODUCER_TRANSPORTCLOSE);
+    transport_end(control, transport, request, notice);
+}
+
+void close_router(struct control *control, struct router *router, struct request *request,
+                  enum notice notice)
+{
+    struct transport *transport = NULL;
+    struct consumer *consumer = NULL;
+    struct producer *producer = NULL;
+    LIST_EACH(transport, &router->transports, struct transport, link)
+    {
+        LIST_EACH(consumer, &transport->consumers, struct consumer, link)
+        close_consumer(control, consumer, NULL, NOTICE_CONSUMER_TRANSPORTCLOSE);
+    }
+    LIST_EACH(transport, &router->transports, struct transport, link)
+    {
+        LIST_EACH(producer, &transport->producers, struct producer, link)
+        close_producer(control, producer, NULL, NOTICE_PRODUCER_TRANSPORTCLOSE);
+    }
+    struct link *last = router->transports.prev;
+    bool waits = !list_is_empty(&router->transports);
+    LIST_EACH(transport, &router->transports, struct transport, link)
+    {
+        bool is_last = &transport->link == last;
+        transport_end(control, transport, is_last ? request : NULL, NOTICE_TRANSPORT_ROUTERCLOSE);
+    }
+    if (notice != NOTICE_N)
+        notify(control, notice, &router->o, NULL);
+    model_remove(&control->model, &router->o);
+    control->closed_n++;
+    model_free(&control->model, &router->o);
+    if (request && !waits)
+        request_result(request, NULL);
+}

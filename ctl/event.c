@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ctl/event.c - what workers say by themselves: addresses learnt, scores, trace events, deaths. */
+#include "ctl/close.h"
+#include "ctl/handlers.h"
+#include "ctl/notify.h"
+#include "ctl/show.h"
+#include "ctl/tuple.h"
+
+/* The live object that an event is about; NULL when its close is under way. */
+static void *object_of(const struct control *control, uint16_t worker,
+                       const struct outcome *outcome)
+{
+    if (outcome->object >= OBJECT_KIND_N)
+        return NULL;
+    return indices_at(&control->model.places[worker].of[outcome->object], outcome->index);
+}
+
+static void on_tuple(struct control *control, struct transport *transport,
+                     const struct outcome *outcome)
+{
+    bool rtcp = outcome->event == EVENT_RTCP_TUPLE;
+    enum notice notice = rtcp ? NOTICE_TRANSPORT_RTCPTUPLE : NOTICE_TRANSPORT_TUPLE;
+    if (rtcp)
+        transport->rtcp_remote = outcome->tuple;
+    else
+        transport->remote = outcome->tuple;
+    if (notify_wanted(control, notice, &transport->o))
+        notify(control, notice, &transport->o,
+               json_pack("{s:o}", rtcp ? "rtcpTuple" : "tuple", tuple_json(transport, rtcp)));
+}
+
+static void on_consumer_score(struct control *control, struct consumer *consumer,
+                              const struct event_score *score)
+{
+    consumer->score = score->score[0];
+    if (notify_wanted(control, NOTICE_CONSUMER_SCORE, &consumer->o))
+        notify(control, NOTICE_CONSUMER_SCORE, &consumer->o,
+               json_pack("{s:o}", "score", show_score(consumer)));
+}
+
+static void on_producer_score(struct control *control, struct producer *producer,
+                              const struct event_score *score)
+{
+    size_t n = score->encodings_n;
+    if (n > producer->encodings_n)
+        n = producer->encodings_n;
+    memcpy(producer->score, score->score, n);
+    if (!notify_wanted(control, NOTICE_PRODUCER_SCORE, &producer->o))
+        return;
+    json_t *list = json_array();
+    json_t *params = text_json(producer->params);
+    for (size_t i = 0; i < n; i++) {
+        json_t *entry = json_pack("{s:i, s:I, s:i}", "encodingIdx", (int)i, "ssrc",
+                                  (json_int_t)score->ssrc[i], "score", (int)score->score[i]);
+        json_t *rid =
+            json_object_get(json_array_get(json_object_get(params, "encodings"), i), "rid");
+        if (rid)
+            json_object_set(entry, "rid", rid);
+        json_array_append_new(list, entry);
+    }
+    json_decref(params);
+    notify(control, NOTICE_PRODUCER_SCORE, &producer->o, json_pack("{s:o}", "score", list));
+}
+
+static json_t *trace_info(const struct event_trace *trace)
+{
+    if (trace->bit == TRACE_BIT_NACK)
+        return json_pack("{s:I, s:I}", "ssrc", (json_int_t)trace->ssrc, "packets",
+                         (json_int_t)trace->bytes);
+    if (trace->bit != TRACE_BIT_RTP && trace->bit != TRACE_BIT_KEYFRAME)
+        return json_pack("{s:I}", "ssrc", (json_int_t)trace->ssrc);
+    json_t *packet =
+        json_pack("{s:i, s:i, s:I, s:b, s:I, s:b, s:I}", "payloadType", (int)trace->payload_type,
+                  "sequenceNumber", (int)trace->seq, "timestamp", (json_int_t)trace->rtp_ts,
+                  "marker", (int)trace->marker, "ssrc", (json_int_t)trace->ssrc, "isKeyFrame",
+                  (int)trace->keyframe, "size", (json_int_t)trace->bytes);
+    return json_pack("{s:o, s:b}", "rtpPacket", packet, "isRtx", (int)trace->rtx);
+}
+
+static void on_trace(struct control *control, struct object *object,
+                     const struct event_trace *trace)
+{
+    enum notice notice =
+        object->noun == NOUN_PRODUCER ? NOTICE_PRODUCER_TRACE : NOTICE_CONSUMER_TRACE;
+    int bit = __builtin_ffs((int)trace->bit) - 1;
+    if (bit < 0 || bit > 5 || !notify_wanted(control, notice, object))
+        return;
+    json_t *what = json_pack("{s:s, s:I, s:s, s:o}", "type", trace_type_names[bit], "timestamp",
+                             (json_int_t)(trace->at_us / 1000), "direction",
+                             trace->out ? "out" : "in", "info", trace_info(trace));
+    notify(control, notice, object, json_pack("{s:o}", "trace", what));
+}
+
+/* Everybody who uses the socket is told; it is for them to close and make anew. */
+static void on_socket_dead(struct control *control, const struct socket *socket)
+{
+    struct router *router = NULL;
+    struct transport *transport = NULL;
+    char where[ADDR_TEXT_BYTES];
+    log_warn("transport", "the socket %s on worker %u receives no more",
+             addr_format(&socket->local, where), socket->worker);
+    LIST_EACH(router, &control->model.routers, struct router, link)
+    {
+        LIST_EACH(transport, &router->transports, struct transport, link)
+        {
+            if (transport->rtp == socket || transport->rtcp == socket)
+                notify(control, NOTICE_TRANSPORT_SOCKETDEAD, &transport->o, NULL);
+        }
+    }
+}
+
+void control_worker_died(struct control *control, uint16_t worker)
+{
+    struct router *router = NULL;
+    bool lives = false;
+    if (control->desks[worker].dead)
+        return;
+    control->desks[worker].dead = true;
+    control->model.places[worker].dead = true;
+    log_error("worker", "worker %u has stopped: its engine failed; its routers are closed", worker);
+    LIST_EACH(router, &control->model.routers, struct router, link)
+    {
+        if (router->o.worker == worker)
+            close_router(control, router, NULL, NOTICE_ROUTER_WORKERCLOSE);
+    }
+    for (uint32_t i = 0; i < control->config.workers_n; i++)
+        lives |= !control->desks[i].dead;
+    if (!lives) {
+        log_error("worker", "no worker is left");
+        control->failed = control->stopping = true;
+    }
+}
+
+void control_event(struct control *control, uint16_t worker, const struct outcome *outcome)
+{
+    if (outcome->event == EVENT_ENGINE_DEAD) {
+        control_worker_died(control, worker);
+        return;
+    }
+    void *object = object_of(control, worker, outcome);
+    if (!object)
+        return;
+    switch (outcome->event) {
+    case EVENT_TUPLE:
+    case EVENT_RTCP_TUPLE:
+        if (outcome->object == OBJECT_TRANSPORT)
+            on_tuple(control, object, outcome);
+        return;
+    case EVENT_SCORE:
+        if (outcome->object == OBJECT_CONSUMER)
+            on_consumer_score(control, object, &outcome->score);
+        else if (outcome->object == OBJECT_PRODUCER)
+            on_producer_score(control, object, &outcome->score);
+        return;
+    case EVENT_TRACE:
+        if (outcome->object == OBJECT_CONSUMER || outcome->object == OBJECT_PRODUCER)
+            on_trace(control, object, &outcome->trace);
+        return;
+    case EVENT_SOCKET_DEAD:
+        if (outcome->object == OBJECT_SOCKET)
+            on_socket_dead(control, object);
+        return;
+    case EVENT_ENGINE_DEAD:
+    case EVENT_NONE:
+        return;
+    }
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ctl/model.h - the object model: routers, transports, producers and consumers, their ids and their
+ * places in the workers.
+ *
+ *   router --< transport --< producer --< consumer
+ *                       `--< consumer
+ *   transport >-- socket (its own, or one that several transports share)
+ *
+ * The truth about what exists: an object is here from the moment its request was found right,
+ * before its worker has made it, and is found by nobody from the moment its close was asked for.
+ * Its index in the worker is taken again only when the outcome of its close is back; only then is
+ * its memory freed, so commands under way may refer to it. Threads: the control thread's. Memory:
+ * one small struct an object; JSON is kept as shared texts. */
+#ifndef CTL_MODEL_H
+#define CTL_MODEL_H
+
+#include "ctl/errand.h"
+#include "ctl/ortc.h"
+#include "ctl/texts.h"
+#include "net/command.h"
+#include "net/udp.h"
+
+enum { OBJECT_ID_BYTES_MAX = 64, INDEX_NONE = UINT32_MAX, MODEL_BUCKETS_MIN = 256 };
+
+enum noun { NOUN_ROUTER, NOUN_TRANSPORT, NOUN_PRODUCER, NOUN_CONSUMER, NOUN_N };
+
+extern const char *const noun_names[NOUN_N]; /* "router" ... */
+
+struct object {
+    struct object *hash_next;
+    uint32_t hash;
+    enum noun noun;
+    uint16_t worker;
+    bool opened;    /* the worker has made it; a router always is */
+    bool closing;   /* out of the model, waiting for its worker */
+    uint32_t index; /* in the worker; INDEX_NONE for a router */
+    uint32_t trace_bits;
+    uint64_t owner; /* serial of the connection that made it */
+    const struct text *app_data;
+    char *id;
+    struct errand close; /* here, so that closing needs no memory */
+};
+
+struct router {
+    struct object o;
+    struct link link;
+    struct link transports;
+    const struct text *capabilities;
+    uint32_t transports_n, producers_n, consumers_n;
+    bool tied;
+};
+
+struct socket {       /* a UDP socket in a worker */
+    struct link link; /* of the shared ones */
+    uint32_t index, transports_n;
+    uint32_t receive_bytes;
+    uint16_t worker;
+    bool shared;
+    int failed; /* -errno of opening it */
+    struct addr local;
+    struct errand close;
+};
+
+struct transport {
+    struct object o;
+    struct link link; /* of its router */
+    struct router *router;
+    struct link producers, consumers;
+    struct socket *rtp, *rtcp; /* the same with rtcp-mux */
+    const struct text *announced, *rtcp_announced;
+    struct addr remote, rtcp_remote;
+    struct srtp_keys keys; /* ours (`out`), the peer's after connect; wiped with the transport */
+    enum seal_suite suite;
+    bool mux, comedia, connected;
+    uint32_t mid_next;
+    uint32_t ssrcs_n;
+    char cname[CNAME_BYTES_MAX]; /* of its producers; "" until the first */
+};
+
+struct producer {
+    struct object o;
+    struct link link; /* of its transport */
+    struct transport *transport;
+    struct link consumers;
+    const struct text *params, *mapping, *consumable;
+    int64_t keyframe_delay_ms;
+    enum media_kind kind;
+    enum ortc_type type;
+    bool paused;
+    uint8_t encodings_n;
+    uint8_t score[PRODUCER_ENCODINGS_MAX];
+};
+
+struct consumer {
+    struct object o;
+    struct link link;          /* of its transport */
+    struct link producer_link; /* of its producer */
+    struct transport *transport;
+    struct producer *producer;
+    const struct text *params; /* without mid and SSRCs: shared with its siblings */
+    const struct text
+        *encodings; /* consumable ones from a caller who negotiated himself, or NULL */
+    uint32_t ssrc, rtx_ssrc;
+    enum media_kind kind;
+    enum ortc_type type;
+    bool paused, ignore_dtx;
+    uint8_t priority, score;
+    char mid[RTP_MID_BYTES_MAX + 1];
+};
+
+/* Indices of one kind in one worker, given out lowest first and most recently freed first. */
+struct indices {
+    void **objects; /* who has it; NULL while its close is under way */
+    uint32_t *free;
+    uint32_t max, fresh_at, free_n, room, used_n;
+};
+
+struct place { /* one worker's */
+    bool dead; /* takes nothing new */
+    struct indices of[OBJECT_KIND_N];
+    uint32_t counts[NOUN_N];
+};
+
+struct model {
+    struct object **buckets;
+    uint32_t buckets_n, objects_n;
+    struct link routers, shared_sockets;
+    struct place *places;
+    uint32_t places_n;
+    uint32_t counts[NOUN_N]; /* live ones */
+    uint32_t sockets_n;
+    struct texts texts;
+};
+
+struct model_limits {
+    uint32_t sockets, transports, producers, consumers; /* of a worker */
+};
+
+/* 0 or -ENOMEM. */
+int model_init(struct model *model, uint32_t workers_n, const struct model_limits *limits);
+
+/* Frees all that is left, whatever its state. */
+void model_exit(struct model *model);
+
+/* A live object, or NULL. */
+struct object *model_find(const struct model *model, enum noun noun, const char *id);
+
+/* Zeroed but for its header, found by its id, not in any list. `id` NULL: made. `owner` as in
+ * struct object. NULL without memory. The id must be free, `worker` exist. */
+struct object *model_add(struct model *model, enum noun noun, const char *id, uint16_t worker,
+                         uint64_t owner);
+
+/* No longer found, counted or in a list; its index still taken. */
+void model_remove(struct model *model, struct object *object);
+
+/* Ends its memory; it has been removed, and its index given back. */
+void model_free(struct model *model, struct object *object);
+
+/* The least loaded worker that lives; 0 if none does. */
+uint16_t model_pick_worker(const struct model *model);
+
+/* Index for a new object, INDEX_NONE when the worker is full (or without memory). */
+uint32_t indices_take(struct indices *indices, void *object);
+void indices_forget(struct indices *indices, uint32_t index); /* events about it go nowhere */
+void indices_give(struct indices *indices, uint32_t index);
+
+static inline void *indices_at(const struct indices *indices, uint32_t index)
+{
+    return index < indices->fresh_at ? indices->objects[index] : NULL;
+}
+
+/* A random UUID, version 4. */
+enum { UUID_BYTES = 37 };
+
+void uuid_make(char text[UUID_BYTES]);
+
+/* Does a consumer of this transport use the SSRC? */
+bool transport_has_ssrc(const struct transport *transport, uint32_t ssrc);
+
+/* The shared socket of this address, or NULL. */
+struct socket *model_shared_socket(const struct model *model, uint16_t worker,
+                                   const struct addr *local);
+
+#endif

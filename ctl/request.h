@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ctl/request.h - a request from the moment it was read until its answer is queued.
+ *
+ * Each request is answered exactly once, by one of the functions below, which end its life. Its
+ * connection may have gone meanwhile: then the answer goes nowhere. Answers leave in the order of a
+ * connection's requests. Threads: the control thread's. */
+#ifndef CTL_REQUEST_H
+#define CTL_REQUEST_H
+
+#include "ctl/conn.h"
+#include "ctl/jsonrpc.h"
+
+struct control;
+
+struct request {
+    struct link link; /* of its connection */
+    struct control *control;
+    struct conn *conn; /* NULL: gone */
+    struct rpc_request rpc;
+    enum method_id method;
+    struct field_error err; /* of reading its parameters */
+    bool answered;
+    char *answer; /* waits for earlier ones */
+    size_t answer_bytes;
+};
+
+/* Takes the reference to `result`; NULL is an empty object. */
+void request_result(struct request *request, json_t *result);
+
+/* `path` NULL: the error has no data. */
+void request_fail(struct request *request, enum rpc_code code, const char *path,
+                  const char *expected, const char *got, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+void request_fail_error(struct request *request, const struct rpc_error *error);
+
+/* -32602 with what reading the parameters found. */
+void request_fail_fields(struct request *request);
+
+/* For a worker's or the system's -errno. */
+void request_fail_errno(struct request *request, int error, const char *what);
+void request_fail_memory(struct request *request);
+
+/* The connection is gone: its requests go on without it. */
+void request_orphan(struct request *request);
+
+/* Refuses fields of `f` that the method's table has not; `prefix` is the place of `f` ("" or
+ * "listenInfo"). */
+void request_only(const struct request *request, const struct fields *f, const char *prefix);
+
+/* Serial of the connection that asked; 0 if it is gone. */
+uint64_t request_owner(const struct request *request);
+
+#endif
