@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* rtp/rate.h - packets and bytes a second over a sliding window of one second in 20 steps.
  *
- * Time is an argument; all zero is a rate that has seen nothing. Threads: the owner's. 152 bytes,
+ * Time is an argument; all zero is a rate that has seen nothing. Threads: the owner's. 144 bytes,
  * no allocation. */
 #ifndef RTP_RATE_H
 #define RTP_RATE_H

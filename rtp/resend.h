@@ -4,7 +4,7 @@
  *
  * Sequence numbers are the consumer's own (16 bits, as NACKed). The queue and the memory of recent
  * resends are small and fixed; what does not fit is counted and forgotten (the receiver asks
- * again). Threads: the owner's. 800 bytes, no allocation. */
+ * again). Threads: the owner's. 728 bytes, no allocation. */
 #ifndef RTP_RESEND_H
 #define RTP_RESEND_H
 

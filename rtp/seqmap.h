@@ -12,7 +12,7 @@
  *   out  | 2 3 . 5  |   6  7  8  |           |  9 10 11 >
  *          range        range                  newest range: open at its end
  *
- * Whatever the calls: no out-number stands for two in-numbers. Threads: the owner's. 408 bytes, no
+ * Whatever the calls: no out-number stands for two in-numbers. Threads: the owner's. 344 bytes, no
  * allocation. */
 #ifndef RTP_SEQMAP_H
 #define RTP_SEQMAP_H
