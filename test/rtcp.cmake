@@ -7,6 +7,7 @@ sluice_test_folder(rtcp
     nack
     packet
     rtt
+    twcc
     xr
   THREADS
   LIBS sluice_rtcp)
