@@ -6,6 +6,7 @@ sluice_test_folder(rtcp
     keyframe
     nack
     packet
+    report
     rtt
     twcc
     xr
