@@ -175,6 +175,27 @@ START_TEST(a_second_life_may_reorder_itself)
 
 END_TEST
 
+/* Half a round ahead or behind: receivers may take it for either. */
+START_TEST(what_could_be_either_is_refused)
+{
+    static const uint32_t newest_rows[] = {0x8001, 0xc000, 0x10100, 0x17fff, 0x18000};
+    for (size_t i = 0; i < ARRAY_N(newest_rows); i++) {
+        struct seal *seal = open_seal(SEAL_AEAD_AES_128_GCM);
+        srtp_t receiver = open_receiver(SEAL_AEAD_AES_128_GCM);
+        struct packet packet;
+        ck_assert_int_eq(seal_add_out(seal, SSRC), 0);
+        for (uint32_t at = 2; at < newest_rows[i]; at += 0x3000)
+            assert_sends(seal, receiver, SSRC, at);
+        assert_sends(seal, receiver, SSRC, newest_rows[i]);
+        ck_assert_int_eq(send_rtp(seal, SSRC, newest_rows[i] + 0x8000, &packet), DROP_SEAL);
+        assert_sends(seal, receiver, SSRC, newest_rows[i] + 0x7fff);
+        srtp_dealloc(receiver);
+        seal_exit(seal);
+    }
+}
+
+END_TEST
+
 START_TEST(one_that_sent_nothing_is_forgotten)
 {
     struct seal *seal = open_seal(SEAL_AEAD_AES_128_GCM);
@@ -369,6 +390,7 @@ Suite *rtp_sealout_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, a_second_life_goes_on, 0, (SEAL_SUITE_N - 1) * (int)ARRAY_N(ends));
     tcase_add_test(tests, a_second_life_may_reorder_itself);
+    tcase_add_test(tests, what_could_be_either_is_refused);
     tcase_add_test(tests, one_that_sent_nothing_is_forgotten);
     tcase_add_test(tests, old_lives_are_used_up);
     tcase_add_test(tests, up_to_so_many);
