@@ -2,9 +2,21 @@
 # Suites of core/, one noun a line: noun -> test/core_noun_test.c with core_noun_suite().
 sluice_test_folder(core
   SUITES
+    addr
+    arena
+    base
+    clock
+    drop
     io
     io_faults
     io_missing
-  THREADS io io_faults io_missing
+    log
+    mailbox
+    random
+    slab
+    table
+    timer
+    trace
+  THREADS clock io io_faults io_missing mailbox
   SOURCES core_io_rig.c
   LIBS sluice_core)
