@@ -139,7 +139,7 @@ struct command_consumer_open {
     bool nack;        /* the receiver may NACK: retention counts it */
     uint8_t priority; /* 1..255 */
     uint16_t seq_first, rtx_seq_first;
-    uint32_t ts_first; /* added to the producer's timestamps */
+    uint32_t ts_first; /* of the first packet out; both random, RFC 3550 5.1 */
     struct rewrite rewrite;
     char cname[CNAME_BYTES_MAX]; /* the producer's */
 };

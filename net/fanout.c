@@ -163,7 +163,7 @@ static uint32_t serve_consumer(struct worker *w, struct consumer *consumer)
             count_drop(w, why);
         } else {
             const struct plan_item *item = &w->plan[w->plan_n - 1];
-            recovery_sent(w, consumer, item->numbers.seq);
+            recovery_sent(consumer, item->numbers.seq);
             if (consumer->trace_bits & (TRACE_BIT_RTP | TRACE_BIT_KEYFRAME))
                 event_trace_out(w, consumer, item);
         }

@@ -67,14 +67,11 @@ void recovery_serve(struct worker *w, struct consumer *consumer)
         timers_cancel(&w->timers, &consumer->resend_timer);
 }
 
-void recovery_sent(struct worker *w, struct consumer *consumer, uint16_t seq)
+void recovery_sent(struct consumer *consumer, uint16_t seq)
 {
-    if (consumer->resend.early_n == 0 || !resend_was_early(&consumer->resend, seq))
-        return;
-    /* Its packet is retained when the round has ended: the timer comes right after. */
-    resend_request(&consumer->resend, seq, true, consumer->rtt.smoothed_us, w->now_us);
-    if (!timer_is_set(&consumer->resend_timer))
-        timers_set(&w->timers, &consumer->resend_timer, w->now_us);
+    /* The first sending is the answer; only the count remembers that it was asked for. */
+    if (consumer->resend.early_n > 0)
+        (void)resend_was_early(&consumer->resend, seq);
 }
 
 /* ---- towards producers ---- */

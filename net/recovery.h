@@ -16,9 +16,8 @@ void recovery_request(struct worker *w, struct consumer *consumer, uint16_t seq)
 /* Resends what the pace allows, sets the timer for the rest. */
 void recovery_serve(struct worker *w, struct consumer *consumer);
 
-/* A packet is being sent for the first time: served again at once if its NACK was here before it.
- */
-void recovery_sent(struct worker *w, struct consumer *consumer, uint16_t seq);
+/* A packet is being sent for the first time: a NACK that was here before it is answered by that. */
+void recovery_sent(struct consumer *consumer, uint16_t seq);
 
 /* ---- towards producers ---- */
 

@@ -108,7 +108,6 @@ static uint8_t worst_fraction_lost(const struct stream *stream, uint8_t own)
 static void block_of(struct worker *w, struct stream *stream, struct rtcp_report_block *block)
 {
     struct source_report report;
-    uint32_t repaired = stream->source.repaired, retransmitted = stream->source.retransmitted;
     source_take_report(&stream->source, &report);
     *block = (struct rtcp_report_block){
         .ssrc = stream->ssrc,
@@ -119,11 +118,8 @@ static void block_of(struct worker *w, struct stream *stream, struct rtcp_report
     };
     report_clock_last_sr(&stream->clock, w->now_us, &block->last_sr, &block->delay);
     if (report.expected > 0 && score_add(&stream->score, report.expected, report.received,
-                                         repaired - stream->repaired_at_report,
-                                         retransmitted - stream->retransmitted_at_report))
+                                         report.repaired, report.retransmitted))
         event_producer_score(w, stream->producer);
-    stream->repaired_at_report = repaired;
-    stream->retransmitted_at_report = retransmitted;
 }
 
 static void write_blocks(struct compound *c, const struct rtcp_report_block *blocks,

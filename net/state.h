@@ -125,7 +125,6 @@ struct stream { /* one encoding of a producer */
     uint16_t batch_first, batch_last; /* records waiting for a round, NONE16 */
     uint16_t round_first;             /* records in the round under way */
     bool in_round, in_batch;          /* is in some round; stands in worker->batch */
-    uint32_t repaired_at_report, retransmitted_at_report;
     uint64_t packets_rtx, bytes_rtx, dropped, plis, firs, nacks, nacked, keyframes;
 };
 
@@ -250,7 +249,6 @@ struct worker {
         uint32_t sockets, transports, producers, consumers;
     } count;
 
-    int64_t published_us;
     struct worker_counters counters; /* what the control thread reads */
 
     struct mailbox inbox, outbox;

@@ -173,5 +173,4 @@ void stats_publish(struct worker *w)
     store(&c->fanout_yields, w->count.fanout_yields);
     publish_objects(w);
     publish_io(w);
-    w->published_us = w->now_us;
 }

@@ -31,7 +31,6 @@ enum {
     TURN_TIMERS_MAX = 1024,
     TURN_SLICES_MAX = 64, /* slices of fan-out before commands and timers */
     EVICT_BATCH = 64,     /* slots taken back at once when they ran short */
-    PUBLISH_US = 5000,
     TICK_US = 1000000,
     TRIM_PAGES = 256, /* given back per second: 1 MiB */
     WAIT_MAX_US = 1000000,
@@ -360,8 +359,7 @@ static void turn_end(struct worker *w, int64_t began_us)
     w->count.busy_us += turn_us;
     if (turn_us > w->count.turn_us_max)
         w->count.turn_us_max = turn_us;
-    if (now_us - w->published_us >= PUBLISH_US)
-        stats_publish(w);
+    stats_publish(w);
     event_ring(w);
 }
 

@@ -9,8 +9,6 @@ enum {
 
 void seqmap_init(struct seqmap *map, uint16_t seq_first, uint32_t ts_first)
 {
-    ASSERT(seq_first >= 2);
-    ASSERT(seq_first < 0x8000);
     *map = (struct seqmap){.sync = true, .out_max = (uint32_t)seq_first - 1, .ts_max = ts_first};
 }
 
