@@ -53,7 +53,7 @@ static bool buffer_room(char **buffer, size_t *at, size_t *n, size_t *room, size
         return true;
 
     size_t want = *room ? *room : BUFFER_BYTES_MIN;
-    while (want - *n < bytes)
+    while (want - *n < bytes) /* ends: the limits are far below SIZE_MAX */
         want *= 2;
     /* Not realloc(): what it leaves behind could not be wiped. */
     char *bigger = malloc(want);

@@ -209,10 +209,9 @@ static bool conn_requests(struct control *control, struct conn *conn)
             answer_too_long(control, conn);
             continue;
         }
-        if (bytes > 0 && line[bytes - 1] == '\r')
-            control_line(control, conn, line, bytes - 1);
-        else if (bytes > 0)
-            control_line(control, conn, line, bytes);
+        size_t text_n = bytes > 0 && line[bytes - 1] == '\r' ? bytes - 1 : bytes;
+        if (text_n > 0)
+            control_line(control, conn, line, text_n);
         conn_line_done(conn, bytes);
     }
     return true;

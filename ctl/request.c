@@ -58,7 +58,8 @@ void request_fail_error(struct request *request, const struct rpc_error *error)
 {
     size_t bytes = 0;
     request->control->count.errors++;
-    request_answer(request, rpc_error_line(request->rpc.id, error, &bytes), bytes);
+    char *line = rpc_error_line(request->rpc.id, error, &bytes);
+    request_answer(request, line, bytes);
 }
 
 void request_result(struct request *request, json_t *result)

@@ -212,7 +212,7 @@ static void plain_read(struct control *control, struct request *request, struct 
     plain->has_rtcp = fields_object(f, "rtcpListenInfo", FIELD_OPTIONAL, &listen);
     if (plain->has_rtcp)
         wish_read(control, request, &listen, "rtcpListenInfo", &plain->rtcp);
-    else
+    else if (addr_is_set(&plain->rtcp.local))
         addr_set_port(&plain->rtcp.local, 0); /* beside RTP, wherever there is room */
     plain->app_data = handler_app_data(f);
 
@@ -402,6 +402,8 @@ static void connect_addresses(struct fields *f, const struct transport *transpor
         fields_fail(f, "ip", "the IP address of one endpoint");
     else if (!family_fits(transport->rtp, &connect->remote))
         fields_fail(f, "ip", "an IPv4 address, as the transport's own");
+    if (!fields_ok(f))
+        return;
     addr_unmap(&connect->remote);
     connect->rtcp_remote = connect->remote;
     if (has_rtcp)

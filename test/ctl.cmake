@@ -4,10 +4,14 @@ sluice_test_folder(ctl
   SUITES
     codecmatch
     codecs
+    control
     fields
     h264
+    jsonrpc
     ortc
     ortc_consumer
+    room
     rtpparams
   THREADS
+  SOURCES ctl_rig.c fake_worker.c
   LIBS sluice_ctl)

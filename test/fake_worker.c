@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test/fake_worker.c - a worker without a thread, sockets or media, so that the control side can be
+ * tested alone. */
+#include "fake_worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { FAKE_OBJECTS = 8192, FAKE_WORKERS = 8 };
+
+struct fake_object {
+    bool open;
+    int fd;            /* of a socket */
+    uint32_t children; /* transports of a socket, producers and consumers of a transport, consumers
+                          of a producer */
+    uint32_t parents[2];
+};
+
+struct worker {
+    struct worker_config config;
+    struct worker_counters counters;
+    struct fake_object objects[OBJECT_KIND_N][FAKE_OBJECTS];
+    struct command last[COMMAND_KIND_N];
+    uint32_t commands_n[COMMAND_KIND_N];
+    int fail[COMMAND_KIND_N];
+    struct command waiting[COMMAND_N];
+    uint32_t waiting_n;
+    struct outcome *outcomes; /* OUTCOME_N */
+    uint32_t outcomes_at, outcomes_n;
+    bool hold, stopped;
+    int fd;
+};
+
+static struct worker *fakes[FAKE_WORKERS];
+
+struct worker *fake_worker(uint32_t index)
+{
+    return fakes[index];
+}
+
+int worker_init(struct worker **out, const struct worker_config *config)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    worker->config = *config;
+    worker->outcomes = calloc(OUTCOME_N, sizeof(*worker->outcomes));
+    worker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    fakes[config->index] = worker;
+    *out = worker;
+    return 0;
+}
+
+int worker_start(struct worker *worker)
+{
+    return worker->stopped ? -EINVAL : 0;
+}
+
+void worker_stop(struct worker *worker)
+{
+    worker->stopped = true;
+}
+
+void worker_exit(struct worker *worker)
+{
+    for (size_t i = 0; i < FAKE_OBJECTS; i++) {
+        if (worker->objects[OBJECT_SOCKET][i].open)
+            close(worker->objects[OBJECT_SOCKET][i].fd);
+    }
+    for (uint32_t i = 0; i < worker->waiting_n; i++) {
+        if (worker->waiting[i].kind == COMMAND_SOCKET_OPEN)
+            close(worker->waiting[i].socket_open.fd);
+    }
+    fakes[worker->config.index] = NULL;
+    close(worker->fd);
+    free(worker->outcomes);
+    free(worker);
+}
+
+static struct outcome *outcome_add(struct worker *worker)
+{
+    ASSERT(worker->outcomes_n - worker->outcomes_at < OUTCOME_N);
+    struct outcome *outcome = &worker->outcomes[worker->outcomes_n++ % OUTCOME_N];
+    *outcome = (struct outcome){0};
+    uint64_t one = 1;
+    ASSERT(write(worker->fd, &one, sizeof(one)) == (ssize_t)sizeof(one));
+    return outcome;
+}
+
+static struct fake_object *object_at(struct worker *worker, enum object_kind kind, uint32_t index)
+{
+    ASSERT(index < FAKE_OBJECTS);
+    struct fake_object *object = &worker->objects[kind][index];
+    return object->open ? object : NULL;
+}
+
+static void gauge(struct worker *worker, enum object_kind kind, int64_t step)
+{
+    _Atomic uint64_t *gauges[OBJECT_KIND_N] = {
+        NULL, &worker->counters.sockets, &worker->counters.transports, &worker->counters.producers,
+        &worker->counters.consumers};
+    atomic_fetch_add(gauges[kind], (uint64_t)step);
+}
+
+static int object_open(struct worker *worker, enum object_kind kind, uint32_t index,
+                       struct fake_object *parent_a, struct fake_object *parent_b)
+{
+    ASSERT(index < FAKE_OBJECTS);
+    struct fake_object *object = &worker->objects[kind][index];
+    if (object->open)
+        return -EINVAL;
+    *object = (struct fake_object){.open = true, .fd = -1};
+    if (parent_a)
+        parent_a->children++;
+    if (parent_b)
+        parent_b->children++;
+    gauge(worker, kind, 1);
+    return 0;
+}
+
+static int transport_open(struct worker *worker, const struct command *command)
+{
+    const struct command_transport_open *open = &command->transport_open;
+    struct fake_object *rtp = object_at(worker, OBJECT_SOCKET, open->rtp_socket);
+    struct fake_object *rtcp = object_at(worker, OBJECT_SOCKET, open->rtcp_socket);
+    if (!rtp || !rtcp)
+        return -EINVAL;
+    int result = object_open(worker, OBJECT_TRANSPORT, command->index, rtp, rtcp);
+    worker->objects[OBJECT_TRANSPORT][command->index].parents[0] = open->rtp_socket;
+    worker->objects[OBJECT_TRANSPORT][command->index].parents[1] = open->rtcp_socket;
+    return result;
+}
+
+static int producer_open(struct worker *worker, const struct command *command)
+{
+    uint32_t index = command->producer_open.transport;
+    struct fake_object *transport = object_at(worker, OBJECT_TRANSPORT, index);
+    if (!transport)
+        return -EINVAL;
+    int result = object_open(worker, OBJECT_PRODUCER, command->index, transport, NULL);
+    worker->objects[OBJECT_PRODUCER][command->index].parents[0] = index;
+    return result;
+}
+
+static int consumer_open(struct worker *worker, const struct command *command)
+{
+    const struct command_consumer_open *open = &command->consumer_open;
+    struct fake_object *transport = object_at(worker, OBJECT_TRANSPORT, open->transport);
+    struct fake_object *producer = object_at(worker, OBJECT_PRODUCER, open->producer);
+    if (!transport || !producer)
+        return -EINVAL;
+    int result = object_open(worker, OBJECT_CONSUMER, command->index, transport, producer);
+    worker->objects[OBJECT_CONSUMER][command->index].parents[0] = open->transport;
+    worker->objects[OBJECT_CONSUMER][command->index].parents[1] = open->producer;
+    return result;
+}
+
+static int object_close(struct worker *worker, enum object_kind kind, uint32_t index)
+{
+    struct fake_object *object = object_at(worker, kind, index);
+    if (!object)
+        return -ENOENT;
+    if (object->children > 0)
+        return -EBUSY;
+    if (kind == OBJECT_SOCKET)
+        close(object->fd);
+    if (kind == OBJECT_TRANSPORT) {
+        worker->objects[OBJECT_SOCKET][object->parents[0]].children--;
+        worker->objects[OBJECT_SOCKET][object->parents[1]].children--;
+    }
+    if (kind == OBJECT_PRODUCER || kind == OBJECT_CONSUMER)
+        worker->objects[OBJECT_TRANSPORT][object->parents[0]].children--;
+    if (kind == OBJECT_CONSUMER)
+        worker->objects[OBJECT_PRODUCER][object->parents[1]].children--;
+    object->open = false;
+    gauge(worker, kind, -1);
+    return 0;
+}
+
+static int socket_open(struct worker *worker, const struct command *command)
+{
+    int result = object_open(worker, OBJECT_SOCKET, command->index, NULL, NULL);
+    if (result == 0)
+        worker->objects[OBJECT_SOCKET][command->index].fd = command->socket_open.fd;
+    else
+        close(command->socket_open.fd);
+    return result;
+}
+
+static int stats(struct worker *worker, const struct command *command, struct outcome *outcome)
+{
+    if (!object_at(worker, command->stats, command->index))
+        return -ENOENT;
+    struct stream_stats stream = {.ssrc = 1111,
+                                  .rtx_ssrc = 2222,
+                                  .packets = 10,
+                                  .bytes = 1000,
+                                  .packets_rtx = 2,
+                                  .bytes_rtx = 200,
+                                  .packets_lost = 3,
+                                  .rtt_us = 50000,
+                                  .score = 9};
+    outcome->object = command->stats;
+    if (command->stats == OBJECT_TRANSPORT) {
+        outcome->transport = (struct transport_stats){
+            .packets_in = 7, .bytes_in = 700, .rtt_us = 20000, .connected = true};
+    } else if (command->stats == OBJECT_PRODUCER) {
+        outcome->producer = (struct producer_stats){.encodings_n = 1, .encodings = {stream}};
+    } else {
+        outcome->consumer = (struct consumer_stats){.stream = stream};
+    }
+    return 0;
+}
+
+static int trace_dump(const struct command *command, struct outcome *outcome)
+{
+    struct trace *trace = command->payload;
+    trace_add(trace, 1, TRACE_TURN, 5, 6);
+    trace_add(trace, 2, TRACE_COMMAND, 7, 8);
+    outcome->payload = trace;
+    return 0;
+}
+
+static int apply(struct worker *worker, const struct command *command, struct outcome *outcome)
+{
+    uint32_t index = command->index;
+    switch (command->kind) {
+    case COMMAND_SOCKET_OPEN:
+        return socket_open(worker, command);
+    case COMMAND_SOCKET_CLOSE:
+        return object_close(worker, OBJECT_SOCKET, index);
+    case COMMAND_TRANSPORT_OPEN:
+        return transport_open(worker, command);
+    case COMMAND_TRANSPORT_CLOSE:
+        return object_close(worker, OBJECT_TRANSPORT, index);
+    case COMMAND_PRODUCER_OPEN:
+        return producer_open(worker, command);
+    case COMMAND_PRODUCER_CLOSE:
+        return object_close(worker, OBJECT_PRODUCER, index);
+    case COMMAND_CONSUMER_OPEN:
+        return consumer_open(worker, command);
+    case COMMAND_CONSUMER_CLOSE:
+        return object_close(worker, OBJECT_CONSUMER, index);
+    case COMMAND_TRANSPORT_CONNECT:
+        return object_at(worker, OBJECT_TRANSPORT, index) ? 0 : -ENOENT;
+    case COMMAND_PRODUCER_PAUSE:
+    case COMMAND_PRODUCER_RESUME:
+        return object_at(worker, OBJECT_PRODUCER, index) ? 0 : -ENOENT;
+    case COMMAND_CONSUMER_PAUSE:
+    case COMMAND_CONSUMER_RESUME:
+    case COMMAND_CONSUMER_KEYFRAME:
+        return object_at(worker, OBJECT_CONSUMER, index) ? 0 : -ENOENT;
+    case COMMAND_TRACE_EVENTS:
+        return object_at(worker, command->trace_events.object, index) ? 0 : -ENOENT;
+    case COMMAND_STATS:
+        return stats(worker, command, outcome);
+    case COMMAND_TRACE_DUMP:
+        return trace_dump(command, outcome);
+    case COMMAND_NONE:
+    case COMMAND_STOP:
+    case COMMAND_KIND_N:
+        break;
+    }
+    return -EINVAL;
+}
+
+static void answer(struct worker *worker, const struct command *command)
+{
+    struct outcome *outcome = outcome_add(worker);
+    outcome->cookie = command->cookie;
+    outcome->command = command->kind;
+    outcome->index = command->index;
+    outcome->result = worker->fail[command->kind];
+    worker->fail[command->kind] = 0;
+    if (outcome->result == 0)
+        outcome->result = apply(worker, command, outcome);
+    else if (command->kind == COMMAND_SOCKET_OPEN)
+        close(command->socket_open.fd);
+}
+
+bool worker_post(struct worker *worker, const struct command *command)
+{
+    ASSERT(command->cookie != 0);
+    ASSERT(command->kind != COMMAND_NONE);
+    if (worker->waiting_n == COMMAND_N || worker->outcomes_n - worker->outcomes_at > OUTCOME_SPARE)
+        return false;
+    worker->last[command->kind] = *command;
+    worker->commands_n[command->kind]++;
+    if (worker->hold)
+        worker->waiting[worker->waiting_n++] = *command;
+    else
+        answer(worker, command);
+    return true;
+}
+
+const struct outcome *worker_outcome(struct worker *worker)
+{
+    if (worker->outcomes_at == worker->outcomes_n)
+        return NULL;
+    return &worker->outcomes[worker->outcomes_at % OUTCOME_N];
+}
+
+void worker_outcome_done(struct worker *worker)
+{
+    worker->outcomes_at++;
+}
+
+int worker_outcome_fd(const struct worker *worker)
+{
+    return worker->fd;
+}
+
+const struct worker_counters *worker_counters(const struct worker *worker)
+{
+    return &worker->counters;
+}
+
+enum io_engine worker_engine(const struct worker *worker)
+{
+    return worker->config.engine == IO_ENGINE_AUTO ? IO_ENGINE_URING : worker->config.engine;
+}
+
+uint32_t worker_missing(const struct worker *worker)
+{
+    return worker->config.without;
+}
+
+int worker_thread_id(const struct worker *worker)
+{
+    return 1000 + worker->config.index;
+}
+
+const struct command *fake_last(const struct worker *worker, enum command_kind kind)
+{
+    return worker->commands_n[kind] ? &worker->last[kind] : NULL;
+}
+
+uint32_t fake_commands_n(const struct worker *worker, enum command_kind kind)
+{
+    return worker->commands_n[kind];
+}
+
+uint32_t fake_open_n(const struct worker *worker, enum object_kind kind)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < FAKE_OBJECTS; i++)
+        n += worker->objects[kind][i].open;
+    return n;
+}
+
+void fake_fail_next(struct worker *worker, enum command_kind kind, int result)
+{
+    worker->fail[kind] = result;
+}
+
+void fake_hold(struct worker *worker, bool hold)
+{
+    worker->hold = hold;
+    for (uint32_t i = 0; !hold && i < worker->waiting_n; i++)
+        answer(worker, &worker->waiting[i]);
+    if (!hold)
+        worker->waiting_n = 0;
+}
+
+void fake_event(struct worker *worker, const struct outcome *event)
+{
+    struct outcome *outcome = outcome_add(worker);
+    *outcome = *event;
+    outcome->cookie = 0;
+}
+
+struct worker_counters *fake_counters(struct worker *worker)
+{
+    return &worker->counters;
+}

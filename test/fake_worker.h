@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test/fake_worker.h - a worker without a thread, sockets or media, so that the control side can be
+ * tested alone.
+ *
+ * Stands in for net/worker.c when it is linked into a test: it checks the order of commands as the
+ * real one does, remembers them, and answers at once, or when it is told to. */
+#ifndef TEST_FAKE_WORKER_H
+#define TEST_FAKE_WORKER_H
+
+#include "net/worker.h"
+
+/* The nth worker that lives. */
+struct worker *fake_worker(uint32_t index);
+
+/* The last command of a kind, NULL if there was none; how many there were. */
+const struct command *fake_last(const struct worker *worker, enum command_kind kind);
+uint32_t fake_commands_n(const struct worker *worker, enum command_kind kind);
+
+/* How many objects are open. */
+uint32_t fake_open_n(const struct worker *worker, enum object_kind kind);
+
+/* The next command of a kind is answered with `result` and not done. */
+void fake_fail_next(struct worker *worker, enum command_kind kind, int result);
+
+/* Commands wait unanswered; false answers them. */
+void fake_hold(struct worker *worker, bool hold);
+
+/* Says something by itself. */
+void fake_event(struct worker *worker, const struct outcome *event);
+
+struct worker_counters *fake_counters(struct worker *worker);
+
+#endif
