@@ -137,7 +137,7 @@ static void send_keyframe_request(struct worker *w, struct stream *stream)
     if (producer->pli)
         rtcp_write_pli(&writer, transport->ssrc, stream->ssrc);
     else
-        rtcp_write_fir(&writer, transport->ssrc, stream->ssrc, ++stream->keyframe.fir_seq);
+        rtcp_write_fir(&writer, transport->ssrc, stream->ssrc, stream->keyframe.fir_seq);
     if (egress_rtcp(w, transport, buffer, writer.at) != DROP_NONE)
         return;
     stream->plis += producer->pli;
