@@ -110,6 +110,16 @@ manual_has_keys() {
   [ "$n" -gt 10 ] || { echo "only $n keys found in ctl/config.c"; return 1; }
 }
 
+# completes LINE WORD: the last word of the line has one completion.
+completes() {
+  # shellcheck disable=SC2016  # for the other shell
+  PATH=$build/bin:$PATH bash -c '. "$1"; read -r -a COMP_WORDS <<<"$2"
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    _sluicectl sluicectl
+    echo "${COMPREPLY[@]}"
+    [ "${COMPREPLY[*]}" = "$3" ]' completes "$completion" "$1" "$2"
+}
+
 configuration_stays() {
   echo '{"mine": 1}' >"$root/etc/sluice/sluiced.json"
   install_all
@@ -135,7 +145,15 @@ for page in man8/sluiced.8 man1/sluicectl.1 man1/sluice-perf.1; do
 done
 check "sluiced: configuration in the man page" manual_has_keys \
   "$root/usr/share/man/man8/sluiced.8"
-check "completion" bash -n "$root/usr/share/bash-completion/completions/sluicectl"
+completion=$root/usr/share/bash-completion/completions/sluicectl
+check "completion: syntax" bash -n "$completion"
+if [ -x "$build/bin/sluicectl" ]; then
+  check "completion: methods" completes "sluicectl router.can" router.canConsume
+  check "completion: verbs" completes "sluicectl wat" watch
+  check "completion: options" completes "sluicectl --inter" --interval
+  check "completion: parameters" completes "sluicectl watch transport.getStats trans" transportId=
+  check "completion: events" completes "sluicectl listen producer.sc" producer.score
+fi
 if [ -x "$build/bin/sluiced" ]; then
   check "sample configuration" "$build/bin/sluiced" --check-config \
     --config "$root/etc/sluice/sluiced.json"
