@@ -3,3 +3,4 @@
 sluice_test_script(tidy test/tidy)
 sluice_test_script(tidy_test test/tidy_test)
 sluice_test_script(install test/install_test.sh)
+sluice_test_script(demo test/demo_test.sh LABELS integration TIMEOUT 900)

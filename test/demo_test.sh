@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Runs ctl/run.sh for some seconds: media must arrive and be decoded, the picture must be one,
+# nothing may be left behind, and neither the package manager nor the compiler be called again.
+set -euo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+check() {
+  local what=$1
+  shift
+  if "$@" >"$work/out" 2>&1; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $what"
+    cat "$work/out"
+  fi
+}
+
+# The package manager as a trap, and one that tells what the build did.
+mkdir "$work/bin"
+for tool in apt-get sudo; do
+  printf '#!/bin/sh\necho "%s $*" >>"%s"\nexit 1\n' "$tool" "$work/called" >"$work/bin/$tool"
+  chmod +x "$work/bin/$tool"
+done
+
+# Builds, if this is the first run.
+TMPDIR=$work ctl/run.sh --seconds 1 >"$work/first" 2>&1 || {
+  cat "$work/first"
+  echo "0 passed, 1 failed"
+  exit 1
+}
+
+second_run() {
+  PATH=$work/bin:$PATH TMPDIR=$work ctl/run.sh --seconds 15 >"$work/second" 2>&1
+}
+
+last_row() {
+  grep -E '^ *[0-9]+ +[0-9]+ ' "$work/second" | tail -n 1
+}
+
+# time, in, in, out, out, lost, frames, frames, cpu, memory: what is published goes out twice.
+media_flows() {
+  local row
+  read -r -a row < <(last_row)
+  echo "${row[@]}"
+  [ "${row[1]}" -ge 50 ] && [ "${row[3]}" -ge $((row[1] * 19 / 10)) ] &&
+    [ "${row[3]}" -le $((row[1] * 21 / 10)) ] && [ "${row[5]}" = 0.00 ] &&
+    [ "${row[6]}" -ge 150 ] && [ "${row[7]}" -ge 150 ]
+}
+
+# The test picture has every colour: a grey or broken one has few.
+picture_is_one() {
+  local still colours
+  still=$(sed -n 's/^A picture decoded by subscriber A: //p' "$work/second" | tail -n 1)
+  [ -s "$still" ] || return 1
+  colours=$(ffmpeg -v error -i "$still" -vf scale=16:9:flags=neighbor -f rawvideo -pix_fmt rgb24 - |
+    od -An -v -tx1 -w3 | sort -u | wc -l)
+  echo "$colours colours"
+  [ "$colours" -ge 8 ]
+}
+
+nothing_was_installed() {
+  [ ! -e "$work/called" ] || { cat "$work/called"; return 1; }
+}
+
+nothing_was_built() {
+  grep -q 'no work to do' build/run-build.log
+}
+
+# Whatever the demo starts has a path of its temporary folder among its arguments.
+nothing_is_left() {
+  local file found=0
+  for file in /proc/[0-9]*/cmdline; do
+    if { tr '\0' ' ' <"$file"; } 2>/dev/null | grep -F "$work/"; then
+      found=1
+    fi
+  done
+  return $found
+}
+
+ctrl_c_stops() {
+  # A shell starts what it puts in the background with SIGINT ignored.
+  TMPDIR=$work env --default-signal=INT setsid ctl/run.sh >"$work/third" 2>&1 &
+  local pid=$! try
+  for ((try = 0; try < 100; try++)); do
+    grep -q '^ *[0-9]* *packets/s\|^ *time' "$work/third" && break
+    sleep 0.2
+  done
+  kill -INT -- "-$pid"
+  wait "$pid" && nothing_is_left && [ "$(tail -n 1 "$work/third" | cut -c1-3)" != ctl ]
+}
+
+usage_is_right() {
+  local status=0
+  ctl/run.sh --help | grep -q '^usage: ctl/run.sh' || return 1
+  ctl/run.sh --seconds x || status=$?
+  [ "$status" -eq 2 ]
+}
+
+check "the demo ends with 0" second_run
+cat "$work/second"
+check "media flows and nothing is lost" media_flows
+check "the picture" picture_is_one
+check "nothing was installed" nothing_was_installed
+check "nothing was built" nothing_was_built
+check "nothing is left" nothing_is_left
+check "Ctrl-C" ctrl_c_stops
+check "usage" usage_is_right
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
