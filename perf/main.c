@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* perf/main.c - sluice-perf: measures a relay. */
+#include "perf/fanout.h"
+#include "perf/micro.h"
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int status = options_parse(&options, argc, argv);
+    if (status != OPTIONS_RUN)
+        return status;
+    if (strcmp(options.scenario, "micro") == 0)
+        return micro_run(&options);
+    if (strcmp(options.scenario, "limit") == 0)
+        return fanout_run_limit(&options);
+    return fanout_run(&options);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* perf/options.h - what a scenario is asked to do. Units are in the names. */
+#ifndef PERF_OPTIONS_H
+#define PERF_OPTIONS_H
+
+#include "core/io.h"
+#include "rtp/seal.h"
+
+enum { OPTIONS_CONSUMERS_MAX = 4096, OPTIONS_WORKERS_MAX = 16, OPTIONS_BURST_MAX = 48 };
+
+struct options {
+    const char *scenario; /* "fanout", "limit", "micro" */
+    const char *micro;    /* which micro-benchmark; NULL for all */
+    const char *relay;    /* path of sluiced; NULL: the one installed with this program */
+    uint32_t consumers;
+    uint32_t pps;   /* of the publisher, packets a second */
+    uint32_t bytes; /* RTP packet before SRTP; 0: libwebrtc's frame of about 1100-byte packets */
+    uint32_t burst; /* packets of a frame */
+    enum seal_suite suite;
+    bool nack, own_ports;
+    double loss_share;
+    uint32_t rtt_ms;
+    uint64_t seed;
+    enum io_engine engine;
+    uint32_t workers;
+    double warmup_s, seconds;
+    uint32_t pairs;   /* slices of relay and limit, alternating */
+    uint32_t ts_step; /* RTP time between frames; 0: real time */
+    double run;       /* limit: mean run length; 0: a frame */
+    const char *json; /* file for the report, "-" for standard output; NULL: a table */
+    bool count;       /* a second, short run counts system calls and heap calls */
+};
+
+enum { OPTIONS_RUN = -1 };
+
+/* Fills `options` with defaults and the command line. OPTIONS_RUN: go on; else the exit status: 0
+ * after --help or --version, 2 after saying on stderr what is wrong. */
+int options_parse(struct options *options, int argc, char **argv);
+
+/* "gcm128" and so on. */
+const char *options_suite_name(enum seal_suite suite);
+
+/* Size of packet `i` of a frame, before SRTP: libwebrtc splits a frame evenly and makes the last
+ * ones one byte longer. */
+static inline uint32_t options_packet_bytes(const struct options *options, uint32_t i)
+{
+    if (options->bytes != 0 || options->burst == 1)
+        return options->bytes != 0 ? options->bytes : 1100;
+    return i * 7 < options->burst * 4 ? 1099 : 1100; /* 4 of 7 shorter, 3 of 7 longer */
+}
+
+#endif

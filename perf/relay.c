@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* perf/relay.c - sluiced as a child, and JSON-RPC lines to it. */
+#include "perf/relay.h"
+
+#include "core/clock.h"
+#include "ctl/base64.h"
+#include "net/udp.h"
+#include "perf/publisher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    START_US = 10000000,
+    ANSWER_MS = 10000,
+    STOP_MS = 5000,
+    LINE_BYTES_MAX = 16 << 20,
+    ARGS_MAX = 24
+};
+
+static const char configuration[] = "{}\n"; /* not the machine's own */
+
+bool relay_find(const char *name, const char *folder, char path[RELAY_PATH_BYTES])
+{
+    char self[RELAY_PATH_BYTES / 2];
+    ssize_t bytes = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (bytes <= 0)
+        return false;
+    self[bytes] = '\0';
+    *strrchr(self, '/') = '\0';
+    snprintf(path, RELAY_PATH_BYTES, "%s/%s", self, name);
+    if (access(path, R_OK) == 0)
+        return true;
+    snprintf(path, RELAY_PATH_BYTES, "%s/%s/%s", self, folder, name);
+    return access(path, R_OK) == 0;
+}
+
+/* ---- the process ---- */
+
+static bool make_folder(struct relay *relay, char config[RELAY_SOCKET_BYTES])
+{
+    snprintf(relay->folder, sizeof relay->folder, "/tmp/sluice-perf-XXXXXX");
+    if (mkdtemp(relay->folder) == NULL) {
+        relay->folder[0] = '\0';
+        return false;
+    }
+    snprintf(relay->socket, sizeof relay->socket, "%s/socket", relay->folder);
+    snprintf(config, RELAY_SOCKET_BYTES, "%s/config", relay->folder);
+    FILE *file = fopen(config, "we");
+    if (file == NULL)
+        return false;
+    fputs(configuration, file);
+    return fclose(file) == 0;
+}
+
+/* The mapping and its descriptor, which the relay inherits; -1 without. */
+static int make_heap(struct relay *relay, bool wanted, char library[RELAY_PATH_BYTES])
+{
+    if (!wanted || !relay_find(HEAPCOUNT_LIBRARY, SLUICE_PERF_LIBRARIES, library))
+        return -1;
+    int fd = memfd_create("heapcount", 0);
+    if (fd < 0 || ftruncate(fd, sizeof *relay->heap) != 0)
+        return -1;
+    void *memory = mmap(NULL, sizeof *relay->heap, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) {
+        close(fd);
+        return -1;
+    }
+    relay->heap = memory;
+    return fd;
+}
+
+static void become_relay(const char *path, const struct relay *relay, const char *config,
+                         const struct options *options, int heap_fd, const char *library)
+{
+    char workers[16], pps[16], fd[16];
+    snprintf(workers, sizeof workers, "%u", options->workers);
+    snprintf(pps, sizeof pps, "%u", options->pps < 20000 ? 20000 : options->pps);
+    const char *args[ARGS_MAX] = {path,
+                                  "--config",
+                                  config,
+                                  "--socket",
+                                  relay->socket,
+                                  "--workers",
+                                  workers,
+                                  "--io",
+                                  options->engine == IO_ENGINE_MMSG ? "mmsg" : "uring",
+                                  "--planned-pps",
+                                  pps,
+                                  "--log-level",
+                                  "warn"};
+    if (heap_fd >= 0) {
+        snprintf(fd, sizeof fd, "%d", heap_fd);
+        setenv(HEAPCOUNT_ENV, fd, 1);
+        setenv("LD_PRELOAD", library, 1);
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execv(path, (char *const *)(uintptr_t)args);
+    fprintf(stderr, "sluice-perf: cannot run %s: %s\n", path, strerror(errno));
+    _exit(127);
+}
+
+static bool connect_to(struct relay *relay)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int64_t until_us = clock_now_us() + START_US;
+    memcpy(name.sun_path, relay->socket, sizeof relay->socket);
+    while (clock_now_us() < until_us) {
+        int status = 0;
+        relay->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(relay->fd, (struct sockaddr *)&name, sizeof name) == 0)
+            return true;
+        close(relay->fd);
+        relay->fd = -1;
+        if (waitpid(relay->pid, &status, WNOHANG) == relay->pid) {
+            relay->pid = 0;
+            fprintf(stderr, "sluice-perf: the relay ended at once, status %d\n", status);
+            return false;
+        }
+        usleep(10000);
+    }
+    fprintf(stderr, "sluice-perf: the relay does not answer\n");
+    return false;
+}
+
+/* ---- requests ---- */
+
+/* Reads one message; NULL after ANSWER_MS. */
+static json_t *read_message(struct relay *relay)
+{
+    for (;;) {
+        char *end = relay->line_bytes == 0 ? NULL : memchr(relay->line, '\n', relay->line_bytes);
+        if (end != NULL) {
+            size_t bytes = (size_t)(end - relay->line);
+            json_t *message = json_loadb(relay->line, bytes, 0, NULL);
+            relay->line_bytes -= bytes + 1;
+            memmove(relay->line, end + 1, relay->line_bytes);
+            return message;
+        }
+        if (relay->line_room - relay->line_bytes < 65536) {
+            size_t room = relay->line_room * 2 + 131072;
+            char *line = room > LINE_BYTES_MAX ? NULL : realloc(relay->line, room);
+            if (line == NULL)
+                return NULL;
+            relay->line = line;
+            relay->line_room = room;
+        }
+        struct pollfd wait = {.fd = relay->fd, .events = POLLIN};
+        if (poll(&wait, 1, ANSWER_MS) <= 0)
+            return NULL;
+        ssize_t got =
+            read(relay->fd, relay->line + relay->line_bytes, relay->line_room - relay->line_bytes);
+        if (got <= 0)
+            return NULL;
+        relay->line_bytes += (size_t)got;
+    }
+}
+
+static bool write_all(int fd, const char *text, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t put = send(fd, text, bytes, MSG_NOSIGNAL);
+        if (put <= 0)
+            return false;
+        text += put;
+        bytes -= (size_t)put;
+    }
+    return true;
+}
+
+/* The result, owned by the caller; `params` is taken. NULL after a message. */
+static json_t *call(struct relay *relay, const char *method, json_t *params)
+{
+    int64_t id = ++relay->request_id;
+    json_t *request = json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", (json_int_t)id,
+                                "method", method, "params", params);
+    char *line = request == NULL ? NULL : json_dumps(request, JSON_COMPACT);
+    json_decref(request);
+    bool sent =
+        line != NULL && write_all(relay->fd, line, strlen(line)) && write_all(relay->fd, "\n", 1);
+    free(line);
+    json_t *message = NULL;
+    while (sent && (message = read_message(relay)) != NULL) {
+        if (json_integer_value(json_object_get(message, "id")) == id)
+            break;
+        json_decref(message); /* a notification */
+    }
+    json_t *result = json_incref(json_object_get(message, "result"));
+    if (result == NULL) {
+        char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
+        fprintf(stderr, "sluice-perf: %s: %s\n", method, text == NULL ? "no answer" : text);
+        free(text);
+    }
+    json_decref(message);
+    return result;
+}
+
+static bool call_done(struct relay *relay, const char *method, json_t *params)
+{
+    json_t *result = call(relay, method, params);
+    json_decref(result);
+    return result != NULL;
+}
+
+/* Its workers, by their thread ids. */
+static bool learn_threads(struct relay *relay)
+{
+    json_t *info = call(relay, "server.info", json_object()), *worker;
+    size_t i;
+    relay->threads.pid = relay->pid;
+    json_array_foreach(json_object_get(info, "workers"), i, worker)
+    {
+        const char *engine = json_string_value(json_object_get(worker, "engine"));
+        if (relay->threads.n < MEASURE_THREADS_MAX)
+            relay->threads.tids[relay->threads.n++] =
+                (int)json_integer_value(json_object_get(worker, "threadId"));
+        snprintf(relay->engine, sizeof relay->engine, "%s", engine == NULL ? "?" : engine);
+    }
+    json_decref(info);
+    return relay->threads.n > 0;
+}
+
+bool relay_start(struct relay *relay, const struct options *options, bool count_heap)
+{
+    char path[RELAY_PATH_BYTES], library[RELAY_PATH_BYTES], config[RELAY_SOCKET_BYTES];
+    *relay = (struct relay){.fd = -1, .consumer_ids = json_array()};
+    if (options->relay != NULL)
+        snprintf(path, sizeof path, "%s", options->relay);
+    else if (!relay_find("sluiced", "../sbin", path)) {
+        fprintf(stderr, "sluice-perf: no sluiced beside this program; name one with --relay\n");
+        return false;
+    }
+    if (!make_folder(relay, config)) {
+        fprintf(stderr, "sluice-perf: cannot make a folder in /tmp: %s\n", strerror(errno));
+        return false;
+    }
+    int heap_fd = make_heap(relay, count_heap, library);
+    relay->pid = fork();
+    if (relay->pid == 0)
+        become_relay(path, relay, config, options, heap_fd, library);
+    if (heap_fd >= 0)
+        close(heap_fd);
+    json_t *everything = json_pack("{s:[s]}", "events", "*");
+    return relay->pid > 0 && connect_to(relay) &&
+           call_done(relay, "server.unsubscribe", everything) && learn_threads(relay);
+}
+
+static void remove_folder(const struct relay *relay)
+{
+    char path[RELAY_SOCKET_BYTES];
+    if (relay->folder[0] == '\0')
+        return;
+    unlink(relay->socket);
+    snprintf(path, sizeof path, "%s/config", relay->folder);
+    unlink(path);
+    rmdir(relay->folder);
+}
+
+void relay_stop(struct relay *relay)
+{
+    if (relay->pid > 0) {
+        kill(relay->pid, SIGINT);
+        for (int i = 0; i < STOP_MS / 10 && waitpid(relay->pid, NULL, WNOHANG) == 0; i++)
+            usleep(10000);
+        if (kill(relay->pid, 0) == 0 && waitpid(relay->pid, NULL, WNOHANG) == 0) {
+            fprintf(stderr, "sluice-perf: the relay does not end, it is killed\n");
+            kill(relay->pid, SIGKILL);
+            waitpid(relay->pid, NULL, 0);
+        }
+    }
+    if (relay->fd >= 0)
+        close(relay->fd);
+    if (relay->heap != NULL)
+        munmap(relay->heap, sizeof *relay->heap);
+    remove_folder(relay);
+    free(relay->line);
+    json_decref(relay->consumer_ids);
+    *relay = (struct relay){.fd = -1};
+}
+
+/* ---- rooms ---- */
+
+static const char *suite_text(const struct options *options)
+{
+    return seal_suite_name(options->suite);
+}
+
+static json_t *key_json(const struct options *options, const uint8_t *key)
+{
+    char text[BASE64_TEXT_BYTES_MAX];
+    base64_write(text, key, seal_key_bytes(options->suite));
+    return json_pack("{s:s, s:s}", "cryptoSuite", suite_text(options), "keyBase64", text);
+}
+
+/* A port that is free now, for a shared socket, which must be named. */
+static uint16_t free_port(void)
+{
+    struct udp_options options = {0};
+    struct udp_socket socket;
+    struct addr any;
+    addr_parse(&any, "127.0.0.1", 0);
+    if (udp_open(&socket, &any, &options) != 0)
+        return 0;
+    close(socket.fd);
+    return addr_port(&socket.local);
+}
+
+/* A plain transport with the id; `port` 0: a socket of its own. The result, or NULL. */
+static json_t *make_transport(struct relay *relay, const struct options *options,
+                              const char *router, const char *id, uint16_t port, bool comedia)
+{
+    json_t *listen = json_pack("{s:s}", "ip", "127.0.0.1");
+    if (port != 0) {
+        json_object_set_new(listen, "port", json_integer(port));
+        json_object_set_new(listen, "flags", json_pack("{s:b}", "shared", 1));
+    }
+    json_t *params = json_pack("{s:s, s:s, s:o, s:b, s:b}", "routerId", router, "id", id,
+                               "listenInfo", listen, "comedia", (int)comedia, "rtcpMux", 1);
+    if (options->suite != SEAL_NONE) {
+        json_object_set_new(params, "enableSrtp", json_true());
+        json_object_set_new(params, "srtpCryptoSuite", json_string(suite_text(options)));
+    }
+    return call(relay, "transport.createPlain", params);
+}
+
+/* `port` 0: comedia. */
+static bool connect_transport(struct relay *relay, const struct options *options,
+                              const struct shared *shared, const char *id, uint16_t port)
+{
+    json_t *params = json_pack("{s:s}", "transportId", id);
+    if (port != 0) {
+        json_object_set_new(params, "ip", json_string("127.0.0.1"));
+        json_object_set_new(params, "port", json_integer(port));
+    }
+    if (options->suite != SEAL_NONE)
+        json_object_set_new(params, "srtpParameters", key_json(options, shared->key_in));
+    else if (port == 0) { /* nothing to say: the first packet does */
+        json_decref(params);
+        return true;
+    }
+    return call_done(relay, "transport.connect", params);
+}
+
+static json_t *make_router(struct relay *relay, const char *id, uint32_t worker)
+{
+    return call(relay, "router.create",
+                json_pack("{s:s, s:i, s:[{s:s, s:s, s:i}]}", "id", id, "workerIndex", (int)worker,
+                          "mediaCodecs", "kind", "video", "mimeType", "video/VP8", "clockRate",
+                          90000));
+}
+
+static bool make_producer(struct relay *relay, const struct options *options, struct shared *shared,
+                          uint32_t room, const char *router)
+{
+    char transport[32], producer[32];
+    snprintf(transport, sizeof transport, "in%u", room);
+    snprintf(producer, sizeof producer, "video%u", room);
+    json_t *made = make_transport(relay, options, router, transport, 0, true);
+    json_t *port = json_object_get(json_object_get(made, "tuple"), "localPort");
+    bool right = made != NULL && addr_parse(&shared->relay[room], "127.0.0.1",
+                                            (uint16_t)json_integer_value(port)) == 0;
+    json_decref(made);
+    if (!right || !connect_transport(relay, options, shared, transport, 0))
+        return false;
+    json_t *rtp = json_pack("{s:[{s:s, s:i, s:i, s:[{s:s}, {s:s, s:s}]}], s:[{s:I}]}", "codecs",
+                            "mimeType", "video/VP8", "payloadType", (int)PUBLISHER_PT, "clockRate",
+                            90000, "rtcpFeedback", "type", "nack", "type", "nack", "parameter",
+                            "pli", "encodings", "ssrc", (json_int_t)PUBLISHER_SSRC);
+    return call_done(relay, "transport.produce",
+                     json_pack("{s:s, s:s, s:s, s:o}", "transportId", transport, "id", producer,
+                               "kind", "video", "rtpParameters", rtp));
+}
+
+/* What a receiver can: no header extensions, so that packets keep their sizes; NACK if asked for.
+ */
+static json_t *receiver_capabilities(const json_t *router, const struct options *options)
+{
+    json_t *capabilities = json_deep_copy(json_object_get(router, "rtpCapabilities")), *codec;
+    size_t i;
+    json_object_set_new(capabilities, "headerExtensions", json_array());
+    json_array_foreach(json_object_get(capabilities, "codecs"), i, codec)
+    {
+        json_t *feedback = json_object_get(codec, "rtcpFeedback");
+        for (size_t k = json_array_size(feedback); k-- > 0;) {
+            json_t *one = json_array_get(feedback, k);
+            const char *type = json_string_value(json_object_get(one, "type"));
+            bool plain = !json_string_length(json_object_get(one, "parameter"));
+            bool nack = type != NULL && strcmp(type, "nack") == 0;
+            if (!nack || (plain && !options->nack))
+                json_array_remove(feedback, k);
+        }
+    }
+    return capabilities;
+}
+
+static void learn_payload_types(const json_t *consumer, struct shared *shared)
+{
+    json_t *codecs = json_object_get(json_object_get(consumer, "rtpParameters"), "codecs");
+    json_t *media = json_object_get(json_array_get(codecs, 0), "payloadType");
+    json_t *rtx = json_object_get(json_array_get(codecs, 1), "payloadType");
+    atomic_store(&shared->media_pt, (uint32_t)json_integer_value(media));
+    atomic_store(&shared->rtx_pt, (uint32_t)json_integer_value(rtx));
+}
+
+static bool make_consumer(struct relay *relay, const struct options *options, struct shared *shared,
+                          uint32_t index, const char *router, uint16_t port, json_t *capabilities)
+{
+    char transport[32], producer[32];
+    snprintf(transport, sizeof transport, "out%u", index);
+    snprintf(producer, sizeof producer, "video%u", index % options->workers);
+    json_t *made = make_transport(relay, options, router, transport, port, false);
+    bool right = made != NULL && connect_transport(relay, options, shared, transport,
+                                                   shared->receiver_ports[index]);
+    if (right && options->suite != SEAL_NONE) {
+        json_t *srtp = json_object_get(made, "srtpParameters");
+        const char *key = json_string_value(json_object_get(srtp, "keyBase64"));
+        right =
+            key != NULL && base64_read(shared->keys[index], seal_key_bytes(options->suite), key);
+    }
+    json_decref(made);
+    if (!right)
+        return false;
+    json_t *consumer =
+        call(relay, "transport.consume",
+             json_pack("{s:s, s:s, s:O, s:b}", "transportId", transport, "producerId", producer,
+                       "rtpCapabilities", capabilities, "enableRtx", (int)options->nack));
+    if (consumer == NULL)
+        return false;
+    learn_payload_types(consumer, shared);
+    json_array_append(relay->consumer_ids, json_object_get(consumer, "id"));
+    json_decref(consumer);
+    return true;
+}
+
+bool relay_join(struct relay *relay, const struct options *options, struct shared *shared)
+{
+    bool right = true;
+    for (uint32_t room = 0; right && room < options->workers; room++) {
+        char name[32];
+        uint16_t port = options->own_ports ? 0 : free_port();
+        snprintf(name, sizeof name, "room%u", room);
+        json_t *router = make_router(relay, name, room);
+        json_t *capabilities = receiver_capabilities(router, options);
+        right = router != NULL && make_producer(relay, options, shared, room, name);
+        for (uint32_t i = room; right && i < options->consumers; i += options->workers)
+            right = make_consumer(relay, options, shared, i, name, port, capabilities);
+        json_decref(capabilities);
+        json_decref(router);
+    }
+    return right;
+}
+
+bool relay_close_rooms(struct relay *relay, const struct options *options)
+{
+    bool right = true;
+    for (uint32_t room = 0; room < options->workers; room++) {
+        char name[32];
+        snprintf(name, sizeof name, "room%u", room);
+        right &= call_done(relay, "router.close", json_pack("{s:s}", "routerId", name));
+    }
+    return right;
+}
+
+/* ---- figures ---- */
+
+bool relay_counters(struct relay *relay, struct relay_counters *counters)
+{
+    json_t *stats = call(relay, "server.stats", json_object());
+    json_t *totals = json_object_get(stats, "totals");
+
+    const struct {
+        const char *name;
+        uint64_t *to;
+    } rows[] = {
+        {"forwarded", &counters->forwarded},
+        {"resent", &counters->resent},
+        {"packets_out", &counters->packets_out},
+        {"sends", &counters->sends},
+        {"syscalls", &counters->syscalls},
+        {"kernel_drops", &counters->kernel_drops},
+        {"nack_missed", &counters->nack_missed},
+        {"slots_retained", &counters->slots_retained},
+        {"evicted", &counters->evicted},
+        {"turns", &counters->turns},
+        {"fanout_yields", &counters->fanout_yields},
+    };
+
+    bool right = totals != NULL;
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        json_t *value = json_object_get(totals, rows[i].name);
+        right &= json_is_integer(value);
+        *rows[i].to = (uint64_t)json_integer_value(value);
+    }
+    if (!right)
+        fprintf(stderr, "sluice-perf: server.stats lacks a counter\n");
+    json_decref(stats);
+    return right;
+}
+
+int64_t relay_objects(struct relay *relay)
+{
+    static const char *const kinds[] = {"routers", "transports", "producers", "consumers",
+                                        "sockets"};
+    json_t *census = call(relay, "server.census", json_object());
+    int64_t n = census == NULL ? -1 : 0;
+    for (size_t i = 0; census != NULL && i < ARRAY_N(kinds); i++)
+        n += json_integer_value(json_object_get(census, kinds[i]));
+    json_decref(census);
+    return n;
+}
+
+double relay_rtt_ms(struct relay *relay, const struct options *options)
+{
+    double most = 0;
+    for (uint32_t i = 0; i < options->consumers; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "out%u", i);
+        json_t *list = call(relay, "transport.getStats", json_pack("{s:s}", "transportId", id));
+        json_t *stats = json_is_array(list) ? json_array_get(list, 0) : list;
+        double rtt = json_number_value(json_object_get(stats, "roundTripTime"));
+        most = rtt > most ? rtt : most;
+        json_decref(list);
+    }
+    return most;
+}
+
+int64_t relay_heap_calls(const struct relay *relay)
+{
+    int64_t calls = 0;
+    if (relay->heap == NULL || atomic_load(&relay->heap->ready) == 0)
+        return MEASURE_NONE;
+    for (uint32_t i = 0; i < HEAPCOUNT_THREADS_MAX; i++)
+        for (int t = 0; t < relay->threads.n; t++)
+            if (atomic_load(&relay->heap->threads[i].tid) == relay->threads.tids[t])
+                calls += (int64_t)atomic_load(&relay->heap->threads[i].calls);
+    return calls;
+}
+
+static void pin_thread(int tid, int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    sched_setaffinity(tid, sizeof set, &set); /* refused: it runs anywhere */
+}
+
+void relay_pin(const struct relay *relay, const int *cpus, int n, int rest)
+{
+    struct measure_threads all;
+    measure_threads_all(&all, relay->pid);
+    for (int i = 0; i < all.n && rest >= 0; i++)
+        pin_thread(all.tids[i], rest);
+    for (int i = 0; i < relay->threads.n && n > 0; i++)
+        pin_thread(relay->threads.tids[i], cpus[i % n]);
+}

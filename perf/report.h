@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* perf/report.h - the figures of a run, and their two forms: one JSON object, or a table.
+ *
+ * Every figure is a double and NAN is "the system did not say", null in JSON. */
+#ifndef PERF_REPORT_H
+#define PERF_REPORT_H
+
+#include "perf/options.h"
+
+#define REPORT_SCHEMA "sluice-perf/1"
+
+/* X(form, key, label, unit): form N is a whole number, R a real one. The order is the table's. */
+#define REPORT_LIST(X)                                                                             \
+    X(N, consumers, "consumers", "")                                                               \
+    X(N, workers, "relay workers", "")                                                             \
+    X(R, offered_pps, "offered, in all windows", "packets/s")                                      \
+    X(N, published, "published", "packets to each room")                                           \
+    X(N, publish_late, "frames published late", "")                                                \
+    X(N, publish_refused, "not taken by the kernel", "packets")                                    \
+    X(N, forwarded, "sent by the relay, in the windows", "packets")                                \
+    X(R, forwarded_pps, "the same", "packets/s")                                                   \
+    X(R, relay_core_share, "relay's share of a core", "")                                          \
+    X(R, cpu_ns_per_forward, "CPU per forward", "ns")                                              \
+    X(R, cpu_ns_per_forward_min, "  smallest slice", "ns")                                         \
+    X(R, cpu_ns_per_forward_max, "  largest slice", "ns")                                          \
+    X(R, limit_same_runs_ns, "limit, same runs", "ns")                                             \
+    X(R, limit_best_runs_ns, "limit, best runs", "ns")                                             \
+    X(R, ratio_same_runs, "CPU / limit, same runs", "")                                            \
+    X(R, ratio_same_runs_min, "  smallest pair", "")                                               \
+    X(R, ratio_same_runs_max, "  largest pair", "")                                                \
+    X(R, ratio_best_runs, "CPU / limit, best runs", "")                                            \
+    X(R, ratio_best_runs_min, "  smallest pair", "")                                               \
+    X(R, ratio_best_runs_max, "  largest pair", "")                                                \
+    X(N, pairs, "pairs of slices", "")                                                             \
+    X(R, limit_same_packets_per_send, "limit's packets per send, same runs", "")                   \
+    X(R, limit_best_packets_per_send, "limit's packets per send, best runs", "")                   \
+    X(R, limit_arrived_share, "limit's packets that arrived", "")                                  \
+    X(R, packets_per_send, "packets per send", "")                                                 \
+    X(R, syscalls_per_forward, "system calls per forward", "")                                     \
+    X(R, engine_syscalls_per_forward, "  as the relay counts them", "")                            \
+    X(R, heap_calls_per_forward, "heap calls per forward", "")                                     \
+    X(N, heap_calls, "heap calls of the workers, in the window", "")                               \
+    X(N, received, "received first sendings", "packets")                                           \
+    X(N, lost, "lost", "packets")                                                                  \
+    X(R, lost_share, "lost, share of all", "")                                                     \
+    X(N, lost_on_wire, "thrown away by --loss", "packets")                                         \
+    X(N, recovered, "recovered", "packets")                                                        \
+    X(R, recovered_share, "recovered share", "")                                                   \
+    X(N, nack_requested, "asked for by NACK", "packets")                                           \
+    X(N, nack_served, "resends received", "packets")                                               \
+    X(N, nack_late, "resends of no use", "packets")                                                \
+    X(N, nack_missed, "asked for, no longer retained", "packets")                                  \
+    X(N, foreign, "foreign packets received", "packets")                                           \
+    X(N, kernel_drops, "dropped before the relay", "packets")                                      \
+    X(R, rtt_ms, "RTT as the relay measured it", "ms")                                             \
+    X(R, retention_ms, "retention that follows", "ms")                                             \
+    X(N, held_bytes, "retained, mean", "bytes")                                                    \
+    X(N, held_expected_bytes, "rate x retention x slot", "bytes")                                  \
+    X(R, held_ratio, "retained / expected", "")                                                    \
+    X(R, transit_p50_us, "transit, median", "us")                                                  \
+    X(R, transit_p99_us, "transit, 99 %", "us")                                                    \
+    X(R, transit_p999_us, "transit, 99.9 %", "us")                                                 \
+    X(R, arrival_p50_us, "to the kernel's stamp, median", "us")                                    \
+    X(R, arrival_p99_us, "to the kernel's stamp, 99 %", "us")                                      \
+    X(N, mem_idle_bytes, "memory, idle", "bytes")                                                  \
+    X(N, mem_setup_bytes, "memory, after the joins", "bytes")                                      \
+    X(N, mem_steady_bytes, "memory, forwarding", "bytes")                                          \
+    X(N, mem_after_close_bytes, "memory, rooms closed", "bytes")                                   \
+    X(N, kernel_mem_bytes, "kernel memory, growth", "bytes")                                       \
+    X(R, bytes_per_consumer, "memory per consumer", "bytes")                                       \
+    X(N, objects_after_close, "objects after closing", "")
+
+struct report {
+#define REPORT_FIELD(form, key, label, unit) double key;
+    REPORT_LIST(REPORT_FIELD)
+#undef REPORT_FIELD
+    const struct options *options;
+    char engine[16]; /* that ran */
+    char kernel[96], cpu[96];
+};
+
+/* All figures NAN; machine facts filled. */
+void report_init(struct report *report, const struct options *options);
+
+/* As options->json says. False when the file cannot be written. */
+bool report_write(const struct report *report);
+
+/* Median of `n` values, which are sorted; NAN for none. */
+double report_median(double *values, size_t n);
+
+#endif

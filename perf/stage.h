@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* perf/stage.h - the processes of one run: opened together, paced by the harness, closed together.
+ */
+#ifndef PERF_STAGE_H
+#define PERF_STAGE_H
+
+#include "perf/relay.h"
+
+enum { STAGE_CPUS_MAX = 64 };
+
+struct stage {
+    const struct options *options;
+    struct shared *shared;
+    struct relay relay;
+    pid_t receivers, publisher, limit;
+    struct measure_threads limit_threads;
+    int cpus[STAGE_CPUS_MAX]; /* for relay workers and limit, then the load's */
+    int relay_cpus_n, load_cpu;
+};
+
+/* Sums of the receivers. */
+struct stage_sums {
+    uint64_t received, lost_on_wire, recovered, nack_requested, nack_served, nack_late, limit,
+        foreign;
+};
+
+/* Makes the mapping and starts the receivers. Every open is undone by stage_close(). */
+bool stage_open(struct stage *stage, const struct options *options);
+bool stage_start_relay(struct stage *stage, bool count_heap);
+/* Rooms, the receivers' keys, the publisher (at rest). */
+bool stage_join(struct stage *stage);
+bool stage_start_limit(struct stage *stage);
+void stage_close(struct stage *stage);
+
+/* False when a process has ended or the harness was interrupted. */
+bool stage_wait(struct stage *stage, double seconds);
+
+/* Media for so long, then the rest that lets everything arrive. The last part is calm: no loss is
+ * made. */
+bool stage_publish(struct stage *stage, double seconds, bool lossy);
+
+void stage_sum(const struct stage *stage, struct stage_sums *sums);
+
+#endif
