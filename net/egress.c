@@ -41,9 +41,20 @@ static void account_consumer(struct worker *w, const struct plan_item *item, siz
     w->count.forwarded++;
 }
 
+/* RFC 3550 5.1: the last byte counts the padding, itself included. */
+static size_t put_padding(uint8_t *buffer, size_t bytes, size_t pad_bytes)
+{
+    if (pad_bytes == 0)
+        return bytes;
+    buffer[0] |= 0x20;
+    memset(buffer + bytes, 0, pad_bytes - 1);
+    buffer[bytes + pad_bytes - 1] = (uint8_t)pad_bytes;
+    return bytes + pad_bytes;
+}
+
 /* Writes one planned packet into a buffer; 0 bytes when it could not be encrypted. */
 static size_t write_item(struct worker *w, struct transport *transport,
-                         const struct plan_item *item, uint8_t *buffer)
+                         const struct plan_item *item, size_t pad_bytes, uint8_t *buffer)
 {
     const struct record *record = item->record;
     struct rewrite_out out;
@@ -51,7 +62,7 @@ static size_t write_item(struct worker *w, struct transport *transport,
                    &record->exts, &item->numbers, buffer, &out);
     put_send_values(w, transport, buffer, &out);
 
-    size_t bytes = out.bytes;
+    size_t bytes = put_padding(buffer, out.bytes, pad_bytes);
     if (transport->seal != NULL && seal_protect_rtp(transport->seal, buffer, &bytes) != DROP_NONE) {
         count_drop(w, DROP_SEAL);
         return 0;
@@ -60,45 +71,71 @@ static size_t write_item(struct worker *w, struct transport *transport,
     return bytes;
 }
 
-/* Items [first, first + n) that may go out as one run: sizes equal, the last one may be shorter. */
-static uint32_t run_length(const struct worker *w, const struct transport *transport,
+/* ---- runs ---- */
+
+struct run { /* consecutive items of the plan that leave as one */
+    uint32_t n;
+    size_t segment_bytes; /* all are padded to it but the last, which may be shorter */
+};
+
+/* A resend must be byte-identical to the first sending where it has the same number: padding is
+ * only for those whose losses come back as RTX, or not at all. */
+static bool may_pad(const struct plan_item *item)
+{
+    return item->consumer->rewrite.rtx_ssrc != 0 || !item->consumer->nack;
+}
+
+/* The longest run from `first`. Encoders split a frame into packets that differ by a byte or two: a
+ * little padding makes them one run instead of several (EGRESS_PAD_MAX bytes a packet). */
+static struct run run_from(const struct worker *w, const struct transport *transport,
                            uint32_t first)
 {
-    const struct plan_item *items = w->plan;
-    uint32_t n = 1;
-    size_t bytes = items[first].bytes;
-    if (transport->no_runs)
-        return 1;
-    while (first + n < w->plan_n && n < IO_RUN_PACKETS_MAX) {
-        uint16_t next = items[first + n].bytes;
-        if (next > items[first].bytes || bytes + next > IO_RUN_BYTES_MAX)
+    const struct plan_item *items = w->plan + first;
+    struct run run = {.n = 1, .segment_bytes = items[0].bytes};
+    size_t smallest = items[0].bytes; /* of those that have to be padded when the segment grows */
+    bool paddable = may_pad(&items[0]);
+    uint32_t left = transport->no_runs ? 1 : w->plan_n - first;
+
+    for (; run.n < left && run.n < IO_RUN_PACKETS_MAX; run.n++) {
+        size_t bytes = items[run.n].bytes;
+        size_t segment = bytes > run.segment_bytes ? bytes : run.segment_bytes;
+        if ((run.n + 1) * (segment + SEAL_OVERHEAD_RTP) > IO_RUN_BYTES_MAX)
             break;
-        bytes += next;
-        n++;
-        if (next < items[first].bytes)
+        if (segment > smallest && (!paddable || segment - smallest > EGRESS_PAD_MAX))
+            break; /* what is in the run cannot be made that long */
+        run.segment_bytes = segment;
+        paddable &= may_pad(&items[run.n]);
+        if (bytes < smallest)
+            smallest = bytes;
+        if (segment > smallest && (!paddable || segment - smallest > EGRESS_PAD_MAX)) {
+            run.n++; /* shorter, and not to be padded: the last one */
             break;
+        }
     }
-    return n;
+    return run;
 }
 
 /* Writes and queues one run; a packet that cannot be encrypted ends it early. Returns the items
  * used up. */
-static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t first, uint32_t n)
+static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t first,
+                         struct run run)
 {
     uint8_t *buffers[IO_RUN_PACKETS_MAX];
     uint16_t socket = w->sockets[transport->rtp_socket].io;
     size_t segment = 0, last = 0, total = 0;
     uint32_t filled = 0, used = 0;
 
-    while (used < n) {
+    while (used < run.n) {
+        const struct plan_item *item = &w->plan[first + used];
+        size_t pad_bytes = used + 1 < run.n ? run.segment_bytes - item->bytes : 0;
         uint8_t *buffer = io_egress_take(w->io);
-        size_t bytes = write_item(w, transport, &w->plan[first + used], buffer);
+        size_t bytes = write_item(w, transport, item, pad_bytes, buffer);
         used++;
         if (bytes == 0) {
             io_egress_untake(w->io, buffer);
             break;
         }
-        account_consumer(w, &w->plan[first + used - 1], bytes);
+        account_consumer(w, item, bytes);
         if (filled == 0)
             segment = bytes;
         ASSERT(bytes <= segment); /* planned sizes hold */
@@ -120,7 +157,7 @@ static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t
 void egress_send_plan(struct worker *w, struct transport *transport)
 {
     for (uint32_t at = 0; at < w->plan_n;)
-        at += send_run(w, transport, at, run_length(w, transport, at));
+        at += send_run(w, transport, at, run_from(w, transport, at));
     w->plan_n = 0;
 }
 

@@ -26,4 +26,7 @@ enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *bu
 /* Room for one compound in an egress buffer. */
 enum { EGRESS_RTCP_BYTES = RTCP_BYTES_MAX - SEAL_OVERHEAD_RTCP };
 
+/* RTP padding that a packet may get so that a frame leaves as one run: under 1 % of it. */
+enum { EGRESS_PAD_MAX = 8 };
+
 #endif
