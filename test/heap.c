@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #endif
 
 static _Thread_local uint64_t calls;
+static _Atomic uint64_t calls_all;
 static _Thread_local const void *watched;
 static _Thread_local size_t watched_bytes;
 static _Thread_local uint64_t watched_hits;
@@ -35,9 +37,20 @@ uint64_t heap_watch(const void *bytes, size_t n)
     return hits;
 }
 
-static void released(void *at)
+uint64_t heap_calls_all(void)
+{
+    return atomic_load_explicit(&calls_all, memory_order_relaxed);
+}
+
+static void called(void)
 {
     calls++;
+    atomic_fetch_add_explicit(&calls_all, 1, memory_order_relaxed);
+}
+
+static void released(void *at)
+{
+    called();
     if (watched && at)
         watched_hits += memmem(at, malloc_usable_size(at), watched, watched_bytes) != NULL;
 }
@@ -51,7 +64,7 @@ static void on_malloc(const volatile void *at, size_t bytes)
 {
     (void)at;
     (void)bytes;
-    calls++;
+    called();
 }
 
 static void on_free(const volatile void *at)
@@ -76,31 +89,31 @@ void __libc_free(void *at);
 
 void *malloc(size_t bytes)
 {
-    calls++;
+    called();
     return __libc_malloc(bytes);
 }
 
 void *calloc(size_t n, size_t bytes)
 {
-    calls++;
+    called();
     return __libc_calloc(n, bytes);
 }
 
 void *realloc(void *at, size_t bytes)
 {
-    calls++;
+    called();
     return __libc_realloc(at, bytes);
 }
 
 void *aligned_alloc(size_t align, size_t bytes)
 {
-    calls++;
+    called();
     return __libc_memalign(align, bytes);
 }
 
 int posix_memalign(void **out, size_t align, size_t bytes)
 {
-    calls++;
+    called();
     void *at = __libc_memalign(align, bytes);
     if (!at)
         return ENOMEM;

@@ -12,6 +12,9 @@
 /* Allocations and releases that this thread has made so far. */
 uint64_t heap_calls(void);
 
+/* The same of all threads together. */
+uint64_t heap_calls_all(void);
+
 /* From now on every block that this thread releases is searched for these bytes (a key); NULL ends
  * it. They are not copied. Returns how many blocks had them since the last call. */
 uint64_t heap_watch(const void *bytes, size_t n);

@@ -2,8 +2,12 @@
 # Suites of net/, one noun a line: noun -> test/net_noun_test.c with net_noun_suite().
 sluice_test_folder(net
   SUITES
+    demux
+    features
     recovery
     worker
   THREADS
-  SOURCES net_rig.c
+  SOURCES
+    heap.c # counts heap calls
+    net_rig.c
   LIBS sluice_net)

@@ -20,11 +20,10 @@ static void relay_seal_once(void)
     done = true;
 }
 
-void rig_start(struct rig *rig, enum io_engine engine, uint32_t slots, uint32_t without)
+void rig_config(struct worker_config *config, enum io_engine engine, uint32_t slots,
+                uint32_t without)
 {
-    relay_seal_once();
-    *rig = (struct rig){.cookie = 1};
-    struct worker_config config = {
+    *config = (struct worker_config){
         .engine = engine,
         .without = without,
         .slots_n = slots == 0 ? 4096 : slots,
@@ -37,8 +36,21 @@ void rig_start(struct rig *rig, enum io_engine engine, uint32_t slots, uint32_t 
         .cpu = -1,
         .seed = 42,
     };
-    ck_assert_int_eq(worker_init(&rig->worker, &config), 0);
+}
+
+void rig_start_with(struct rig *rig, const struct worker_config *config)
+{
+    relay_seal_once();
+    *rig = (struct rig){.cookie = 1};
+    ck_assert_int_eq(worker_init(&rig->worker, config), 0);
     ck_assert_int_eq(worker_start(rig->worker), 0);
+}
+
+void rig_start(struct rig *rig, enum io_engine engine, uint32_t slots, uint32_t without)
+{
+    struct worker_config config;
+    rig_config(&config, engine, slots, without);
+    rig_start_with(rig, &config);
 }
 
 void rig_stop(struct rig *rig)
@@ -292,6 +304,62 @@ size_t rig_receive_rtp(const struct rig_peer *peer, uint8_t data[RIG_PACKET], in
 size_t rig_receive_rtcp(const struct rig_peer *peer, uint8_t data[RIG_PACKET], int wait_ms)
 {
     return receive(peer, data, wait_ms, true);
+}
+
+bool rig_await_rtcp(const struct rig_peer *peer, uint8_t type, int format, uint8_t data[RIG_PACKET],
+                    struct rtcp_packet *packet)
+{
+    int64_t until_us = clock_now_us() + RIG_WAIT_MS * INT64_C(1000);
+    while (clock_now_us() < until_us) {
+        struct rtcp_reader reader;
+        size_t bytes = rig_receive_rtcp(peer, data, RIG_WAIT_MS);
+        if (bytes == 0)
+            return false;
+        ck_assert_int_eq(rtcp_reader_init(&reader, data, bytes), DROP_NONE);
+        while (rtcp_reader_next(&reader, packet))
+            if (packet->type == type && (format < 0 || packet->count == format))
+                return true;
+    }
+    return false;
+}
+
+void rig_keys(struct srtp_keys *keys, enum seal_suite suite, uint8_t pattern)
+{
+    *keys = (struct srtp_keys){.suite = suite};
+    for (size_t i = 0; i < seal_key_bytes(suite); i++) {
+        keys->in[i] = (uint8_t)(pattern + 3 * i);
+        keys->out[i] = (uint8_t)(pattern + 5 * i + 1);
+    }
+}
+
+struct seal *rig_peer_seal(const struct srtp_keys *keys)
+{
+    struct seal *seal = NULL;
+    relay_seal_once();
+    ck_assert_int_eq(seal_init(&seal, keys->suite, keys->out, keys->in), 0);
+    return seal;
+}
+
+void rig_send_sealed(const struct rig_peer *peer, struct seal *seal, const uint8_t *data,
+                     size_t bytes)
+{
+    _Alignas(4) uint8_t copy[RIG_PACKET + SEAL_SLACK_BYTES];
+    memcpy(copy, data, bytes);
+    enum drop why = rtp_packet_is_rtcp(data, bytes) ? seal_protect_rtcp(seal, copy, &bytes)
+                                                    : seal_protect_rtp(seal, copy, &bytes);
+    ck_assert_int_eq(why, DROP_NONE);
+    rig_send(peer, copy, bytes);
+}
+
+void rig_stats(struct rig *rig, enum object_kind kind, uint32_t index, struct outcome *outcome)
+{
+    struct command stats = {.kind = COMMAND_STATS, .index = index, .stats = kind};
+    ck_assert_int_eq(rig_command(rig, &stats, outcome), 0);
+}
+
+uint64_t rig_drops(const struct rig *rig, enum drop why)
+{
+    return worker_counters(rig->worker)->drops[why];
 }
 
 void rig_wait_counter(const _Atomic uint64_t *counter, uint64_t value, const char *file, int line)

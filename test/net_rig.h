@@ -36,6 +36,10 @@ extern const enum io_engine rig_engines[2];
 
 /* A worker with small limits; `slots` 0 for 4096. */
 void rig_start(struct rig *rig, enum io_engine engine, uint32_t slots, uint32_t without);
+/* The same in two steps, for limits of one's own. */
+void rig_config(struct worker_config *config, enum io_engine engine, uint32_t slots,
+                uint32_t without);
+void rig_start_with(struct rig *rig, const struct worker_config *config);
 /* Stops it and checks that it ends with no object and every slot free. */
 void rig_stop(struct rig *rig);
 
@@ -80,9 +84,28 @@ void rig_send_rtp(const struct rig_peer *peer, const struct rig_rtp *rtp);
 size_t rig_receive_rtp(const struct rig_peer *peer, uint8_t data[RIG_PACKET], int wait_ms);
 size_t rig_receive_rtcp(const struct rig_peer *peer, uint8_t data[RIG_PACKET], int wait_ms);
 
-/* Waits until a counter of the worker has reached `value`. */
+/* The next RTCP packet of this type and format (-1: any) towards a peer; `data` is its compound. */
+bool rig_await_rtcp(const struct rig_peer *peer, uint8_t type, int format, uint8_t data[RIG_PACKET],
+                    struct rtcp_packet *packet);
+
+/* Keys out of a pattern, and the peer's side of them: what the relay opens, the peer seals. */
+void rig_keys(struct srtp_keys *keys, enum seal_suite suite, uint8_t pattern);
+struct seal *rig_peer_seal(const struct srtp_keys *keys);
+/* Sealed in a copy, then sent. The ssrc must have been added to the peer's seal. */
+void rig_send_sealed(const struct rig_peer *peer, struct seal *seal, const uint8_t *data,
+                     size_t bytes);
+
+/* Figures of an object of now. */
+void rig_stats(struct rig *rig, enum object_kind kind, uint32_t index, struct outcome *outcome);
+
+/* Waits until a counter of the worker has reached `value`. What came before is counted then:
+ * counters are published at the end of a turn. */
 void rig_wait_counter(const _Atomic uint64_t *counter, uint64_t value, const char *file, int line);
 #define rig_wait(counter, value) rig_wait_counter((counter), (value), __FILE__, __LINE__)
+
+uint64_t rig_drops(const struct rig *rig, enum drop why);
+#define rig_wait_drops(rig, why, value)                                                            \
+    rig_wait(&worker_counters((rig)->worker)->drops[why], (value))
 
 /* The first kept event of this kind, or waits for it; NULL after RIG_WAIT_MS. */
 const struct outcome *rig_event(struct rig *rig, enum event_kind kind);
