@@ -60,8 +60,10 @@ START_TEST(mapped_memory_is_zero_and_of_a_page)
     uint8_t *at = base_map(3 * page);
     ck_assert_ptr_nonnull(at);
     ck_assert_uint_eq((uintptr_t)at % page, 0);
+    size_t wrong_n = 0;
     for (size_t i = 0; i < 3 * page; i++)
-        ck_assert_uint_eq(at[i], 0);
+        wrong_n += at[i] != 0;
+    ck_assert_uint_eq(wrong_n, 0);
     base_unmap(at, 3 * page);
     base_unmap(NULL, 3 * page);
     ck_assert_ptr_null(base_map(SIZE_MAX / 2));

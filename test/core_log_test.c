@@ -126,8 +126,10 @@ START_TEST(long_messages_are_cut_between_characters)
         ck_assert_str_eq(body + bytes - strlen(end), end);
         bytes -= strlen(end);
         ck_assert_uint_eq(bytes % strlen(escaped), 0);
+        size_t broken_n = 0;
         for (size_t at = 0; at < bytes; at += strlen(escaped))
-            ck_assert_int_eq(strncmp(body + at, escaped, strlen(escaped)), 0);
+            broken_n += strncmp(body + at, escaped, strlen(escaped)) != 0;
+        ck_assert_uint_eq(broken_n, 0);
         bool cut = bytes / strlen(escaped) < n;
         if (cut) /* as late as can be */
             ck_assert_uint_ge(strlen(line) + 1 + strlen(escaped), LOG_LINE_BYTES + 1);
