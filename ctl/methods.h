@@ -28,7 +28,7 @@
     "[].type [].timestamp [].ssrc [].rtxSsrc [].rid [].kind [].mimeType [].packetsLost "           \
     "[].fractionLost [].jitter [].packetsDiscarded [].packetsRetransmitted [].packetsRepaired "    \
     "[].nackCount [].nackPacketCount [].pliCount [].firCount [].roundTripTime "                    \
-    "[].rtxPacketsDiscarded [].score [].packetCount [].byteCount [].bitrate [].bitrateByLayer "    \
+    "[].score [].packetCount [].byteCount [].bitrate [].bitrateByLayer "                           \
     "[].packetRate [].rtxByteCount [].retainedPackets [].retentionMs [].nackPacketsServed "        \
     "[].nackPacketsMissed [].nackPacketsSuppressed [].nackPacketsOverflowed [].nackPacketsEarly "  \
     "[].restarts [].duplicates [].keyFrames "

@@ -121,13 +121,14 @@ static void object_write(struct page *page, const struct section *section)
     char cell[RENDER_CELL_BYTES];
     json_object_foreach(object, key, value)
     {
-        if (!is_nested(value) && (int)strlen(key) > width)
+        bool here = !is_nested(value) || (json_is_array(value) && list_is_plain(value));
+        if (here && (int)strlen(key) > width)
             width = (int)strlen(key);
     }
     json_object_foreach(object, key, value)
     {
         const json_t *before = json_object_get(section->before, key);
-        if (json_is_array(value) && list_is_plain(value) && json_array_size(value) > 0) {
+        if (json_is_array(value) && list_is_plain(value)) {
             fprintf(page->out, "%-*s  ", width, key);
             plain_list(page, value);
         } else if (is_nested(value)) {
@@ -163,6 +164,12 @@ static bool list_is_table(const json_t *list)
     return true;
 }
 
+/* A single item with many members reads better as lines. */
+static bool list_is_broad(const json_t *list)
+{
+    return json_array_size(list) > 1 || json_object_size(json_array_get(list, 0)) <= 8;
+}
+
 struct table_columns {
     size_t n;
     const char *keys[RENDER_COLUMNS_MAX];
@@ -180,6 +187,15 @@ static size_t column_of(struct table_columns *columns, const char *key)
     columns->keys[columns->n] = key;
     columns->widths[columns->n] = (int)strlen(key);
     return columns->n++;
+}
+
+static void cell_print(const struct page *page, const struct table_columns *columns, size_t c,
+                       const char *text)
+{
+    if (c + 1 < columns->n)
+        fprintf(page->out, "%-*s  ", columns->widths[c], text);
+    else
+        fprintf(page->out, "%s\n", text);
 }
 
 static void table_write(struct page *page, const json_t *list)
@@ -200,8 +216,7 @@ static void table_write(struct page *page, const json_t *list)
         }
     }
     for (size_t c = 0; c < columns.n; c++)
-        fprintf(page->out, "%-*s%s", columns.widths[c], columns.keys[c],
-                c + 1 < columns.n ? "  " : "\n");
+        cell_print(page, &columns, c, columns.keys[c]);
     json_array_foreach(list, i, item)
     {
         for (size_t c = 0; c < columns.n; c++) {
@@ -209,7 +224,7 @@ static void table_write(struct page *page, const json_t *list)
             snprintf(cell, sizeof(cell), "-");
             if (value)
                 cell_write(cell, value);
-            fprintf(page->out, "%-*s%s", columns.widths[c], cell, c + 1 < columns.n ? "  " : "\n");
+            cell_print(page, &columns, c, cell);
         }
     }
 }
@@ -222,7 +237,7 @@ static void list_write(struct page *page, const struct section *section)
         plain_list(page, section->value);
         return;
     }
-    if (list_is_table(section->value) && json_array_size(section->value) > 1) {
+    if (list_is_table(section->value) && list_is_broad(section->value)) {
         table_write(page, section->value);
         return;
     }
@@ -239,7 +254,7 @@ static bool has_lines(const json_t *value)
     const char *key = NULL;
     json_t *member = NULL;
     if (json_is_array(value))
-        return list_is_plain(value) || (list_is_table(value) && json_array_size(value) > 1);
+        return list_is_plain(value) || (list_is_table(value) && list_is_broad(value));
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
     {
         if (!is_nested(member) || (json_is_array(member) && list_is_plain(member)))

@@ -12,7 +12,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-enum { RENDER_SECTIONS_MAX = 512, RENDER_COLUMNS_MAX = 24, RENDER_CELL_BYTES = 48 };
+enum { RENDER_SECTIONS_MAX = 512, RENDER_COLUMNS_MAX = 24, RENDER_CELL_BYTES = 80 };
 
 /* `before` may be NULL; `seconds` lie between it and `value`. */
 void render(FILE *out, const json_t *value, const json_t *before, double seconds);

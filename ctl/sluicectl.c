@@ -2,6 +2,7 @@
 /* ctl/sluicectl.c - sluicectl: any method of the control protocol from the command line. */
 #include "core/clock.h"
 #include "ctl/client.h"
+#include "ctl/jsonrpc.h"
 #include "ctl/methods.h"
 #include "ctl/render.h"
 
@@ -131,7 +132,8 @@ static void print_error(const char *method, const json_t *error)
     const char *path = json_string_value(json_object_get(data, "path"));
     const char *expected = json_string_value(json_object_get(data, "expected"));
     const char *got = json_string_value(json_object_get(data, "got"));
-    if (path && expected && got)
+    bool said = json_integer_value(json_object_get(error, "code")) == RPC_PARAMS;
+    if (path && expected && got && !said)
         fprintf(stderr, "  %s: expected %s, got %s\n", path[0] ? path : "params", expected, got);
 }
 

@@ -10,6 +10,7 @@ sluice_test_folder(ctl
     jsonrpc
     ortc
     ortc_consumer
+    protocol
     room
     rtpparams
   THREADS
