@@ -92,7 +92,7 @@ static void plain_list(struct page *page, const json_t *list)
         cell_write(cell, item);
         fprintf(page->out, "%s%s", i ? ", " : "", cell);
     }
-    fputc('\n', page->out);
+    fputs(i ? "\n" : "none\n", page->out);
 }
 
 static void rate(struct page *page, const json_t *value, const json_t *before)

@@ -4,12 +4,14 @@ sluice_test_folder(ctl
   SUITES
     codecmatch
     codecs
+    config
     control
     fields
     h264
     jsonrpc
     ortc
     ortc_consumer
+    parts
     protocol
     room
     rtpparams

@@ -5,6 +5,8 @@ sluice_test_folder(net
     demux
     features
     recovery
+    srtp
+    udp
     worker
   THREADS
   SOURCES

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test/ctl_config_test.c - the configuration, the place of the socket, and the metrics port. */
+#include "ctl/config.h"
+#include "ctl/http.h"
+#include "ctl/listen.h"
+#include "ctl/render.h"
+#include "ctl_rig.h"
+#include "suite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const struct {
+    const char *text, *path; /* NULL: right */
+} rows[] = {
+    {"{}", NULL},
+    {"{\"workers\":2,\"io\":\"mmsg\",\"slots\":512,\"logLevel\":\"debug\",\"log\":\"json\"}", NULL},
+    {"{\"without\":[\"min_wait\",\"udp_segment\"]}", NULL},
+    {"{\"retention\":{\"k\":1.5,\"floorMs\":100}}", NULL},
+    {"{\"portRange\":{\"min\":40000,\"max\":49999}}", NULL},
+    {"[]", ""},
+    {"{\"wokers\":2}", "wokers"},
+    {"{\"workers\":0}", "workers"},
+    {"{\"workers\":\"2\"}", "workers"},
+    {"{\"io\":\"fast\"}", "io"},
+    {"{\"slots\":65536}", "slots"},
+    {"{\"without\":[\"nothing\"]}", "without"},
+    {"{\"without\":[1]}", "without[0]"},
+    {"{\"retention\":{\"k\":-1}}", "retention.k"},
+    {"{\"retention\":{\"q\":1}}", "retention.q"},
+    {"{\"portRange\":{\"min\":5,\"max\":4}}", "portRange.max"},
+    {"{\"portRange\":{\"max\":4}}", "portRange.max"},
+    {"{\"metricsPort\":70000}", "metricsPort"},
+    {"{\"drainSeconds\":-1}", "drainSeconds"},
+    {"{\"socket\":\"\"}", "socket"},
+};
+
+START_TEST(test_read)
+{
+    struct config config;
+    struct field_error err;
+    config_default(&config);
+    field_error_clear(&err);
+    json_t *value = json_loads(rows[_i].text, 0, NULL);
+    ck_assert_int_eq(config_read(&config, value, &err), rows[_i].path == NULL);
+    if (rows[_i].path)
+        ck_assert_str_eq(err.path, rows[_i].path);
+    json_decref(value);
+}
+
+END_TEST
+
+/* What is shown can be read again. */
+START_TEST(test_round)
+{
+    struct config config, again;
+    struct field_error err;
+    char why[CONFIG_ERROR_BYTES];
+    config_default(&config);
+    config.without = 5;
+    config.port_min = 4000;
+    config.port_max = 5000;
+    ck_assert(config_check(&config, why));
+    json_t *value = config_json(&config);
+    config_default(&again);
+    field_error_clear(&err);
+    ck_assert_msg(config_read(&again, value, &err), "%s", err.path);
+    ck_assert(config_check(&again, why));
+    again.socket_given = config.socket_given;
+    ck_assert_mem_eq(&config, &again, sizeof(config));
+    json_decref(value);
+}
+
+END_TEST
+
+START_TEST(test_check)
+{
+    struct config config;
+    char why[CONFIG_ERROR_BYTES];
+    config_default(&config);
+    config.retain_slots_n = config.slots_n + 1;
+    ck_assert(!config_check(&config, why));
+    config_default(&config);
+    config.retain_rule.floor_us = config.retain_rule.ceiling_us + 1;
+    ck_assert(!config_check(&config, why));
+    config_default(&config);
+    config.pin = true;
+    config.workers_n = CONFIG_WORKERS_MAX;
+    ck_assert(!config_check(&config, why));
+}
+
+END_TEST
+
+static void file_write(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+START_TEST(test_load)
+{
+    char folder[] = "/tmp/sluice-test-XXXXXX", path[64], why[CONFIG_ERROR_BYTES];
+    struct config config;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/c.json", folder);
+    config_default(&config);
+    ck_assert_int_eq(config_load(&config, path, why), -ENOENT);
+    file_write(path, "{\"slots\": 300}");
+    ck_assert_int_eq(config_load(&config, path, why), 0);
+    ck_assert_uint_eq(config.slots_n, 300);
+    file_write(path, "{\n\"slots\": }");
+    ck_assert_int_eq(config_load(&config, path, why), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "line 2"));
+    file_write(path, "{\"slots\": 1}");
+    ck_assert_int_eq(config_load(&config, path, why), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "slots: expected an integer from 256"));
+    unlink(path);
+    rmdir(folder);
+}
+
+END_TEST
+
+/* One relay a path; what a crash left goes, what is no socket stays. */
+START_TEST(test_listen)
+{
+    char folder[] = "/tmp/sluice-test-XXXXXX", why[CONFIG_ERROR_BYTES];
+    struct config config;
+    int fd = -1, lock = -1, other_fd = -1, other_lock = -1;
+    log_set(LOG_LEVEL_NONE, LOG_FORMAT_TEXT);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    config_default(&config);
+    snprintf(config.socket, sizeof(config.socket), "%s/s", folder);
+    config.socket_given = true;
+    ck_assert_int_eq(listen_open(&fd, &lock, &config, why), 0);
+    ck_assert_int_eq(listen_open(&other_fd, &other_lock, &config, why), -EADDRINUSE);
+    ck_assert_ptr_nonnull(strstr(why, "another sluiced"));
+    close(fd); /* as a crash would */
+    close(lock);
+    ck_assert_int_eq(access(config.socket, F_OK), 0);
+    ck_assert_int_eq(listen_open(&fd, &lock, &config, why), 0);
+    listen_close(fd, lock, &config);
+    ck_assert_int_ne(access(config.socket, F_OK), 0);
+
+    file_write(config.socket, "mine");
+    ck_assert_int_eq(listen_open(&fd, &lock, &config, why), -EEXIST);
+    ck_assert_int_eq(access(config.socket, F_OK), 0);
+    unlink(config.socket);
+    char path[CONFIG_PATH_BYTES + 8];
+    snprintf(path, sizeof(path), "%s.lock", config.socket);
+    unlink(path);
+    snprintf(config.socket, sizeof(config.socket), "%s/no/s", folder);
+    ck_assert_int_eq(listen_open(&fd, &lock, &config, why), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(why, "--socket"));
+    rmdir(folder);
+}
+
+END_TEST
+
+static size_t http_ask(struct rig *rig, const char *request, char *text, size_t room)
+{
+    struct addr to;
+    size_t n = 0;
+    ck_assert_int_eq(addr_parse(&to, "127.0.0.1", http_port(rig->control->http)), 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, &to.sa, addr_len(&to)), 0);
+    ck_assert_int_eq(send(fd, request, strlen(request), 0), (ssize_t)strlen(request));
+    for (int i = 0; i < 200; i++) {
+        control_turn(rig->control, 1);
+        ssize_t got = recv(fd, text + n, room - 1 - n, MSG_DONTWAIT);
+        if (got == 0)
+            break;
+        n += got > 0 ? (size_t)got : 0;
+    }
+    text[n] = '\0';
+    close(fd);
+    return n;
+}
+
+START_TEST(test_http)
+{
+    static char text[1 << 18];
+    struct rig rig;
+    struct config config;
+    rig_config(&config, 1);
+    /* Any port that is free just now. */
+    struct addr local;
+    socklen_t bytes = sizeof(local);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(addr_parse(&local, "127.0.0.1", 0), 0);
+    ck_assert_int_eq(bind(fd, &local.sa, addr_len(&local)), 0);
+    ck_assert_int_eq(getsockname(fd, &local.sa, &bytes), 0);
+    config.metrics_port = addr_port(&local);
+    close(fd);
+    rig_start_with(&rig, &config);
+    http_ask(&rig, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof(text));
+    ck_assert_ptr_eq(strstr(text, "HTTP/1.1 200 OK"), text);
+    ck_assert_ptr_nonnull(strstr(text, "sluice_worker_forwarded{worker=\"0\"} 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "sluice_drops_total{worker=\"0\",reason=\"none\"} 0\n"));
+    http_ask(&rig, "GET / HTTP/1.1\r\n\r\n", text, sizeof(text));
+    ck_assert_ptr_eq(strstr(text, "HTTP/1.1 404"), text);
+    http_ask(&rig, "POST /metrics HTTP/1.1\r\n\r\n", text, sizeof(text));
+    ck_assert_ptr_eq(strstr(text, "HTTP/1.1 405"), text);
+    memset(text, 'a', HTTP_REQUEST_BYTES + 10); /* no end of its head: no answer */
+    text[HTTP_REQUEST_BYTES + 10] = '\0';
+    char *big = strdup(text);
+    ck_assert_uint_eq(http_ask(&rig, big, text, sizeof(text)), 0);
+    free(big);
+    ck_assert(!http_is_busy(rig.control->http));
+    rig_stop(&rig);
+}
+
+END_TEST
+
+static char *rendered(const char *value_text, const char *before_text)
+{
+    char *out = NULL;
+    size_t bytes = 0;
+    FILE *file = open_memstream(&out, &bytes);
+    json_t *value = json_loads(value_text, 0, NULL);
+    json_t *before = before_text ? json_loads(before_text, 0, NULL) : NULL;
+    render(file, value, before, 2);
+    fclose(file);
+    json_decref(value);
+    json_decref(before);
+    return out;
+}
+
+START_TEST(test_render)
+{
+    char *text =
+        rendered("{\"a\":1,\"long\":\"x\\u0007y\",\"list\":[1,2],\"none\":[],\"rows\":[{\"id\":"
+                 "\"r\",\"n\":10},{\"id\":\"room\"}],\"deep\":{\"b\":true},\"drops\":{\"x\":0,"
+                 "\"y\":3}}",
+                 "{\"a\":1,\"drops\":{\"y\":1}}");
+    ck_assert_str_eq(text, "a     1\n"
+                           "long  x?y\n"
+                           "list  1, 2\n"
+                           "none  none\n"
+                           "\n"
+                           "rows\n"
+                           "id    n\n"
+                           "r     10\n"
+                           "room  -\n"
+                           "\n"
+                           "deep\n"
+                           "b  yes\n"
+                           "\n"
+                           "drops\n"
+                           "y  3  +1.0/s\n");
+    free(text);
+}
+
+END_TEST
+
+Suite *ctl_config_suite(void)
+{
+    Suite *suite = suite_create("ctl_config");
+    TCase *tc = tcase_create("config");
+    tcase_add_loop_test(tc, test_read, 0, (int)ARRAY_N(rows));
+    tcase_add_test(tc, test_round);
+    tcase_add_test(tc, test_check);
+    tcase_add_test(tc, test_load);
+    tcase_add_test(tc, test_listen);
+    tcase_add_test(tc, test_http);
+    tcase_add_test(tc, test_render);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
