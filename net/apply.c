@@ -70,6 +70,7 @@ static int transport_open(struct worker *w, uint32_t index,
         !socket_is_free(w, open->rtp_socket) || !socket_is_free(w, open->rtcp_socket))
         return -EINVAL;
     struct transport *t = &w->transports[index];
+    array_enter(&w->transport_array, index);
     *t = (struct transport){
         .open = true,
         .comedia = open->comedia,
@@ -195,6 +196,7 @@ static int transport_close(struct worker *w, struct transport *t)
         seal_exit(t->seal);
     t->seal = NULL;
     t->open = false;
+    array_leave(&w->transport_array, t->index);
     w->count.transports--;
     return 0;
 }
@@ -270,6 +272,7 @@ static int producer_open(struct worker *w, uint32_t index, const struct command_
     if (t == NULL || index >= w->config.producers_max || w->producers[index].open)
         return -EINVAL;
     struct producer *p = &w->producers[index];
+    array_enter(&w->producer_array, index);
     *p = (struct producer){
         .open = true,
         .paused = open->paused,
@@ -298,6 +301,7 @@ static int producer_open(struct worker *w, uint32_t index, const struct command_
             if (p->streams[i] != NULL)
                 stream_close(w, p->streams[i]);
         p->open = false;
+        array_leave(&w->producer_array, index);
         return result;
     }
     p->transport_next = t->producers;
@@ -317,6 +321,7 @@ static int producer_close(struct worker *w, struct producer *p)
         stream_close(w, p->streams[i]);
     producer_unlink(p);
     p->open = false;
+    array_leave(&w->producer_array, p->index);
     w->count.producers--;
     return 0;
 }
@@ -400,11 +405,14 @@ static int bind_ssrc(struct worker *w, const struct transport *t, uint32_t ssrc,
     return result;
 }
 
-/* A plain resend must be byte-identical to the first sending: without RTX nothing that is written
- * at send time. */
+/* A plain resend must be byte-identical to the first sending: where a payload type that may be
+ * asked for again has no RTX, nothing is written at send time. */
 static void forbid_send_values(struct rewrite *rewrite)
 {
-    if (rewrite->rtx_ssrc != 0)
+    bool plain = rewrite->rtx_ssrc == 0;
+    for (uint8_t i = 0; i < rewrite->pt_n; i++)
+        plain |= rewrite->pt[i].rtx == REWRITE_PT_NONE;
+    if (!plain)
         return;
     rewrite->ext_out.id[RTP_EXT_TWCC] = 0;
     rewrite->ext_out.id[RTP_EXT_ABS_SEND_TIME] = 0;
@@ -433,6 +441,7 @@ static int consumer_open(struct worker *w, uint32_t index, const struct command_
         return result;
     }
     struct consumer *c = &w->consumers[index];
+    array_enter(&w->consumer_array, index);
     *c = (struct consumer){
         .transport = t,
         .stream = p->streams[open->encoding],
@@ -446,7 +455,8 @@ static int consumer_open(struct worker *w, uint32_t index, const struct command_
         .resend_timer = {.kind = TIMER_RESEND, .owner = index},
     };
     memcpy(c->cname, open->cname, sizeof c->cname);
-    forbid_send_values(&c->rewrite);
+    if (c->nack)
+        forbid_send_values(&c->rewrite);
     seqmap_init(&c->map, first_seq(t, c->rewrite.ssrc, open->seq_first), open->ts_first);
     c->rtx_seq = first_seq(t, c->rewrite.rtx_ssrc, open->rtx_seq_first);
     resend_init(&c->resend, w->now_us);
@@ -467,6 +477,7 @@ static int consumer_close(struct worker *w, struct consumer *c)
     unbind_ssrc(w, c->transport, c->rewrite.rtx_ssrc);
     consumer_unlink(c);
     c->open = false;
+    array_leave(&w->consumer_array, c->index);
     w->count.consumers--;
     recovery_retention_update(w, stream);
     return 0;

@@ -357,6 +357,15 @@ void rig_stats(struct rig *rig, enum object_kind kind, uint32_t index, struct ou
     ck_assert_int_eq(rig_command(rig, &stats, outcome), 0);
 }
 
+void rig_settle(struct rig *rig)
+{
+    struct command none = {.kind = COMMAND_NONE};
+    for (int i = 0; i < 3; i++) {
+        usleep(1000);
+        ck_assert_int_eq(rig_command(rig, &none, NULL), -EINVAL);
+    }
+}
+
 uint64_t rig_drops(const struct rig *rig, enum drop why)
 {
     return worker_counters(rig->worker)->drops[why];

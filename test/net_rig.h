@@ -103,6 +103,9 @@ void rig_stats(struct rig *rig, enum object_kind kind, uint32_t index, struct ou
 void rig_wait_counter(const _Atomic uint64_t *counter, uint64_t value, const char *file, int line);
 #define rig_wait(counter, value) rig_wait_counter((counter), (value), __FILE__, __LINE__)
 
+/* Two turns of the worker: what came and was sent before is counted and published. */
+void rig_settle(struct rig *rig);
+
 uint64_t rig_drops(const struct rig *rig, enum drop why);
 #define rig_wait_drops(rig, why, value)                                                            \
     rig_wait(&worker_counters((rig)->worker)->drops[why], (value))
