@@ -3,8 +3,12 @@
  *
  * Open addressing, linear probing, backward-shift deletion: no tombstones, so days of churn do not
  * slow it. Keys are made of our own numbers (indices, ssrcs with their transport); the hash is
- * seeded at start so that a peer cannot choose colliding ssrcs. Memory: 16 bytes an entry at half
- * load. Threads: the owner's. */
+ * seeded at start so that a peer cannot choose colliding ssrcs.
+ *
+ * Address space for the capacity is taken at once, memory follows use: the entries move to twice
+ * the room when half of it is taken, and to less when a sixteenth is (2^k entries live at [2^k,
+ * 2^(k+1)) of the area, so that moving needs no other memory). A move costs as much as its entries:
+ * joins make them, a turn hardly ever. Memory: 32 to 64 bytes a key. Threads: the owner's. */
 #ifndef CORE_TABLE_H
 #define CORE_TABLE_H
 
@@ -17,9 +21,11 @@ struct table_entry {
 };
 
 struct table {
-    struct table_entry *entries;
+    struct table_entry *area;
+    struct table_entry *entries; /* mask + 1 of them, in area */
     uint64_t seed;
     uint32_t mask;
+    uint32_t mask_max;
     uint32_t n, n_max;
 };
 

@@ -22,9 +22,9 @@
 #include "rtp/seal.h"
 
 enum {
-    COMMAND_N = 256,     /* mailbox to a worker; the control thread queues what does not fit */
-    OUTCOME_N = 1024,    /* mailbox from a worker */
-    OUTCOME_SPARE = 512, /* kept free for outcomes: events beyond are dropped, counted */
+    COMMAND_N = 64,      /* mailbox to a worker; the control thread queues what does not fit */
+    OUTCOME_N = 256,     /* mailbox from a worker */
+    OUTCOME_SPARE = 128, /* kept free for outcomes: events beyond are dropped, counted */
     PRODUCER_ENCODINGS_MAX = 4,
     PRODUCER_PT_MAX = 16,
     CNAME_BYTES_MAX = 64,

@@ -82,7 +82,9 @@ struct run { /* consecutive items of the plan that leave as one */
  * only for those whose losses come back as RTX, or not at all. */
 static bool may_pad(const struct plan_item *item)
 {
-    return item->consumer->rewrite.rtx_ssrc != 0 || !item->consumer->nack;
+    const struct rewrite *rewrite = &item->consumer->rewrite;
+    bool rtx = rewrite->rtx_ssrc != 0 && rewrite->pt[item->numbers.pt].rtx != REWRITE_PT_NONE;
+    return rtx || !item->consumer->nack;
 }
 
 /* The longest run from `first`. Encoders split a frame into packets that differ by a byte or two: a

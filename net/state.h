@@ -11,6 +11,7 @@
 #define NET_STATE_H
 
 #include "core/arena.h"
+#include "core/array.h"
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/mailbox.h"
@@ -218,7 +219,8 @@ struct worker {
     struct table routes_out; /* transport << 32 | ssrc -> consumer index */
     struct socket_state *sockets;
     uint32_t *socket_of_io; /* engine's index -> ours */
-    struct transport *transports;
+    struct array transport_array, producer_array, consumer_array;
+    struct transport *transports; /* items of the arrays */
     struct producer *producers;
     struct consumer *consumers;
     struct pool streams;

@@ -425,15 +425,14 @@ static uint32_t timers_max(const struct worker_config *config)
 /* One term per holder; every piece is rounded up to 64 bytes by the arena. */
 static size_t arena_bytes(const struct worker_config *config)
 {
-    size_t transports = config->transports_max, producers = config->producers_max;
-    size_t consumers = config->consumers_max, streams = streams_max(config);
+    size_t transports = config->transports_max, streams = streams_max(config);
     size_t pieces = 32 + 2 * ROUNDS_N;
     return config->sockets_max * sizeof(struct socket_state) +
-           IO_SOCKETS_MAX * sizeof(uint32_t) +         /* socket_of_io */
-           transports * sizeof(struct transport) +     /* */
+           IO_SOCKETS_MAX * sizeof(uint32_t) + /* socket_of_io */
+           array_bytes(sizeof(struct transport), config->transports_max) +
            transports * sizeof(struct twcc_recorder) + /* touched where negotiated */
-           producers * sizeof(struct producer) +       /* */
-           consumers * sizeof(struct consumer) +       /* */
+           array_bytes(sizeof(struct producer), config->producers_max) +
+           array_bytes(sizeof(struct consumer), config->consumers_max) +
            pool_bytes(sizeof(struct stream), (uint32_t)streams) +
            streams * sizeof(struct nack_list) +              /* touched where packets are missing */
            demux_bytes(2 * config->transports_max) +         /* RTP and RTCP addresses */
@@ -453,10 +452,13 @@ static void take_arrays(struct worker *w)
     struct arena *arena = &w->arena;
     w->sockets = arena_take(arena, config->sockets_max * sizeof *w->sockets);
     w->socket_of_io = arena_take(arena, IO_SOCKETS_MAX * sizeof *w->socket_of_io);
-    w->transports = arena_take(arena, config->transports_max * sizeof *w->transports);
+    array_init(&w->transport_array, arena, sizeof(struct transport), config->transports_max);
+    w->transports = (struct transport *)(void *)w->transport_array.items;
     w->twccs = arena_take(arena, config->transports_max * sizeof *w->twccs);
-    w->producers = arena_take(arena, config->producers_max * sizeof *w->producers);
-    w->consumers = arena_take(arena, config->consumers_max * sizeof *w->consumers);
+    array_init(&w->producer_array, arena, sizeof(struct producer), config->producers_max);
+    w->producers = (struct producer *)(void *)w->producer_array.items;
+    array_init(&w->consumer_array, arena, sizeof(struct consumer), config->consumers_max);
+    w->consumers = (struct consumer *)(void *)w->consumer_array.items;
     pool_init(&w->streams, arena, sizeof(struct stream), streams);
     w->nacks = arena_take(arena, streams * sizeof *w->nacks);
     demux_init(&w->demux, arena, 2 * config->transports_max, random_next(&w->random));

@@ -4,6 +4,7 @@ sluice_test_folder(core
   SUITES
     addr
     arena
+    array
     base
     clock
     drop
