@@ -9,6 +9,7 @@ sluice_test_folder(ctl
     fields
     h264
     jsonrpc
+    media
     ortc
     ortc_consumer
     parts

@@ -4,8 +4,8 @@
 #include "ctl/http.h"
 #include "ctl/listen.h"
 #include "ctl/render.h"
-#include "ctl_rig.h"
-#include "suite.h"
+#include "test/ctl_rig.h"
+#include "test/suite.h"
 
 #include <errno.h>
 #include <stdio.h>

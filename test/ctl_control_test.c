@@ -2,8 +2,8 @@
 /* test/ctl_control_test.c - the control socket: bad input, bounds, order, many connections, ends.
  */
 #include "ctl/jsonrpc.h"
-#include "ctl_rig.h"
-#include "suite.h"
+#include "test/ctl_rig.h"
+#include "test/suite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -276,7 +276,8 @@ START_TEST(test_never_reads)
     struct rig_client other;
     rig_connect(&rig, &other);
     char line[128];
-    int bytes = sprintf(line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server.methods\"}\n");
+    int bytes = snprintf(line, sizeof(line),
+                         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server.methods\"}\n");
     ssize_t sent = 1;
     for (int i = 0; i < 5000 && sent > 0; i++) {
         sent = send(other.fd, line, (size_t)bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -338,7 +339,7 @@ START_TEST(test_big_answer)
     char id[80];
     rig_do(&rig, "server.setLog", "{'level':'none'}");
     for (int i = 0; i < 24000; i++) {
-        sprintf(id, "%064d", i);
+        snprintf(id, sizeof(id), "%064d", i);
         struct router *router =
             (struct router *)model_add(&rig.control->model, NOUN_ROUTER, id, 0, 0);
         list_init(&router->transports);

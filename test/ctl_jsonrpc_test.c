@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/ctl_jsonrpc_test.c - lines into requests and back: every kind of bad line has its code. */
 #include "ctl/jsonrpc.h"
-#include "suite.h"
+#include "test/suite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct row {
@@ -90,12 +91,13 @@ START_TEST(test_nesting)
     char line[512];
     int code = 0;
     for (int depth = RPC_DEPTH_MAX - 2; depth <= RPC_DEPTH_MAX; depth++) {
-        int n = sprintf(line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":{\"b\":");
+        int n = snprintf(line, sizeof(line),
+                         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":{\"b\":");
         for (int i = 0; i < depth; i++)
             line[n++] = '[';
         for (int i = 0; i < depth; i++)
             line[n++] = ']';
-        n += sprintf(line + n, "}}");
+        n += snprintf(line + n, sizeof(line) - (size_t)n, "}}");
         bool fits = depth + 2 <= RPC_DEPTH_MAX;
         ck_assert_int_eq(parses(line, (size_t)n, &code), fits);
         ck_assert_int_eq(code, fits ? 0 : RPC_PARSE);
@@ -109,11 +111,12 @@ END_TEST
 
 static size_t long_line(char *line, size_t values)
 {
-    size_t n = (size_t)sprintf(
-        line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":{\"b\":[0");
+    size_t n =
+        (size_t)snprintf(line, RPC_LINE_BYTES_MAX,
+                         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":{\"b\":[0");
     for (size_t i = 1; i < values; i++)
-        n += (size_t)sprintf(line + n, ",0");
-    return n + (size_t)sprintf(line + n, "]}}");
+        n += (size_t)snprintf(line + n, RPC_LINE_BYTES_MAX - n, ",0");
+    return n + (size_t)snprintf(line + n, RPC_LINE_BYTES_MAX - n, "]}}");
 }
 
 START_TEST(test_many_values)
@@ -133,8 +136,9 @@ START_TEST(test_long_id)
     char line[512];
     int code = 0;
     for (int extra = 0; extra < 2; extra++) {
-        int n = sprintf(line, "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"id\":\"%0*d\"}",
-                        RPC_ID_BYTES_MAX + extra, 0);
+        int n =
+            snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"id\":\"%0*d\"}",
+                     RPC_ID_BYTES_MAX + extra, 0);
         ck_assert_int_eq(parses(line, (size_t)n, &code), extra == 0);
     }
     ck_assert_int_eq(code, RPC_REQUEST);

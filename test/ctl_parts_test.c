@@ -5,7 +5,7 @@
 #include "ctl/conn.h"
 #include "ctl/jsonrpc.h"
 #include "ctl/model.h"
-#include "suite.h"
+#include "test/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +111,7 @@ START_TEST(test_ids)
     char id[32];
     ck_assert_int_eq(model_init(&model, 2, &limits), 0);
     for (int i = 0; i < 2000; i++) {
-        sprintf(id, "room-%d", i);
+        snprintf(id, sizeof(id), "room-%d", i);
         struct router *router = (struct router *)model_add(&model, NOUN_ROUTER, i % 2 ? id : NULL,
                                                            (uint16_t)(i % 2), 9);
         list_init(&router->transports);
@@ -119,7 +119,7 @@ START_TEST(test_ids)
     }
     ck_assert_uint_ge(model.buckets_n, 2000);
     for (int i = 0; i < 2000; i++) {
-        sprintf(id, "room-%d", i);
+        snprintf(id, sizeof(id), "room-%d", i);
         ck_assert_int_eq(model_find(&model, NOUN_ROUTER, id) != NULL, i % 2);
         ck_assert_ptr_null(model_find(&model, NOUN_TRANSPORT, id));
     }
@@ -269,7 +269,7 @@ START_TEST(test_conn_subscriptions)
     ck_assert(!conn_wants(conn, NOTICE_SERVER_SHUTDOWN, NULL, 0));
     uint64_t score = 1ull << NOTICE_CONSUMER_SCORE, trace = 1ull << NOTICE_CONSUMER_TRACE;
     for (int i = 0; i < CONN_IDS_MAX; i++) {
-        sprintf(id, "c%d", i);
+        snprintf(id, sizeof(id), "c%d", i);
         ck_assert(conn_subscribe_id(conn, id, score));
     }
     ck_assert(!conn_subscribe_id(conn, "more", score));

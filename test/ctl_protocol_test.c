@@ -3,8 +3,8 @@
  * code and metric of the one is in the other. */
 #include "ctl/jsonrpc.h"
 #include "ctl/metrics.h"
-#include "ctl_rig.h"
-#include "suite.h"
+#include "test/ctl_rig.h"
+#include "test/suite.h"
 
 #include "core/drop.h"
 

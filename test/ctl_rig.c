@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/ctl_rig.c - a control thread with fake workers and controllers talking to it, all in the
  * test's own thread. */
-#include "ctl_rig.h"
+#include "test/ctl_rig.h"
 
-#include "suite.h"
+#include "test/suite.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #define TEST_CTL_RIG_H
 
 #include "ctl/control.h"
-#include "fake_worker.h"
+#include "test/fake_worker.h"
 
 struct rig_client {
     int fd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/fake_worker.c - a worker without a thread, sockets or media, so that the control side can be
  * tested alone. */
-#include "fake_worker.h"
+#include "test/fake_worker.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/net_udp_test.c - UDP sockets: ports, ranges, families, buffers. */
 #include "net/udp.h"
-#include "suite.h"
+#include "test/suite.h"
 
 #include <errno.h>
 #include <fcntl.h>
