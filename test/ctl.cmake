@@ -19,3 +19,4 @@ sluice_test_folder(ctl
   THREADS
   SOURCES ctl_rig.c fake_worker.c
   LIBS sluice_ctl)
+sluice_test_script(ctl_daemon test/ctl_daemon_test.sh)
