@@ -112,6 +112,16 @@ static int set_remote(struct worker *w, struct transport *t, bool rtcp, const st
     return 0;
 }
 
+/* What waited for the connection starts now: video with a key frame. */
+static void start_consumers(struct worker *w, struct transport *t)
+{
+    if (!transport_is_ready(t))
+        return;
+    for (struct consumer *c = t->consumers; c != NULL; c = c->transport_next)
+        if (!c->paused)
+            recovery_keyframe(w, c->stream, false);
+}
+
 bool apply_learn(struct worker *w, struct transport *t, bool rtcp, const struct addr *remote,
                  const struct addr *local)
 {
@@ -124,6 +134,8 @@ bool apply_learn(struct worker *w, struct transport *t, bool rtcp, const struct 
         *has_local = true;
     }
     event_tuple(w, t, rtcp);
+    if (!rtcp)
+        start_consumers(w, t);
     return true;
 }
 
@@ -149,16 +161,6 @@ static int set_keys(struct transport *t, const struct srtp_keys *keys)
         seal_exit(t->seal);
     t->seal = seal;
     return 0;
-}
-
-/* What waited for the connection starts now: video with a key frame. */
-static void start_consumers(struct worker *w, struct transport *t)
-{
-    if (!transport_is_ready(t))
-        return;
-    for (struct consumer *c = t->consumers; c != NULL; c = c->transport_next)
-        if (!c->paused)
-            recovery_keyframe(w, c->stream, false);
 }
 
 static int transport_connect(struct worker *w, struct transport *t,

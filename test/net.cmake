@@ -2,6 +2,7 @@
 # Suites of net/, one noun a line: noun -> test/net_noun_test.c with net_noun_suite().
 sluice_test_folder(net
   SUITES
+    address
     demux
     features
     recovery
