@@ -21,12 +21,15 @@ check() {
   fi
 }
 
-# A program that this build does not make is not expected.
+# What this build does not make is not expected: sanitized ones have no counting library.
 programs() {
-  local path
+  local path library=libsluice-heapcount.so
   for path in sbin/sluiced bin/sluicectl bin/sluice-perf; do
     [ ! -x "$build/bin/${path#*bin/}" ] || echo "usr/$path"
   done
+  if [ -e "$build/bin/$library" ]; then
+    echo "usr/$(sed -n 's/^CMAKE_INSTALL_LIBDIR:PATH=//p' "$build/CMakeCache.txt")/sluice/$library"
+  fi
 }
 
 list_is_complete() {
