@@ -24,9 +24,10 @@ static void section_add(struct page *page, const char *path, const char *key, co
 {
     if (page->n == RENDER_SECTIONS_MAX)
         return;
+    char text[PATH_BYTES]; /* `path` lies in the page as well */
+    snprintf(text, sizeof(text), "%s%s%s", path, path[0] && key[0] != '[' ? "." : "", key);
     struct section *section = &page->sections[page->n++];
-    snprintf(section->path, sizeof(section->path), "%s%s%s", path,
-             path[0] && key[0] != '[' ? "." : "", key);
+    memcpy(section->path, text, sizeof(text));
     section->value = value;
     section->before = before;
 }
