@@ -201,7 +201,9 @@ run_fuzz() {
 }
 
 need_packages "${build_packages[@]}" clang libclang-rt-14-dev clang-format-14 check shellcheck \
-  python3 systemd mandoc man-db ffmpeg procps
+  python3 systemd mandoc man-db ffmpeg jq procps gstreamer1.0-tools gstreamer1.0-plugins-base \
+  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
+  gstreamer1.0-libav
 mkdir -p "$logs"
 
 # The release programs are for the test of ctl/run.sh, which builds as it does here.
