@@ -89,7 +89,8 @@ static int encoding_of(const struct producer *producer, const uint8_t *data,
         if (*rtx || text_is(data, exts, RTP_EXT_RID, encoding->rid, encoding->rid_bytes))
             return i;
     }
-    if (producer->encodings_n != 1 || rtp_exts_has(exts, RTP_EXT_RID))
+    if (producer->encodings_n != 1 || rtp_exts_has(exts, RTP_EXT_RID) ||
+        rtp_exts_has(exts, RTP_EXT_RRID))
         return -1;
     *rtx = false;
     return 0;
@@ -106,13 +107,26 @@ static bool producer_matches(const struct producer *producer, const uint8_t *dat
     return rtp_exts_has(exts, RTP_EXT_RID) || rtp_exts_has(exts, RTP_EXT_RRID);
 }
 
-/* A source that has come back under another ssrc takes its encoding's place. */
+/* An ssrc that was signalled gives way only to who names the RID. */
+static bool may_learn(const struct producer_encoding *encoding, const struct rtp_exts *exts,
+                      bool rtx)
+{
+    return (rtx ? encoding->rtx_ssrc : encoding->ssrc) == 0 || rtp_exts_has(exts, RTP_EXT_RID) ||
+           rtp_exts_has(exts, RTP_EXT_RRID);
+}
+
+/* A source that has come back under another ssrc takes its encoding's place: numbers and times
+ * begin anew. */
 static enum drop learn_ssrc(struct worker *w, struct stream *stream, uint32_t ssrc, bool rtx)
 {
     uint32_t *known = rtx ? &stream->rtx_ssrc : &stream->ssrc;
     unbind_ssrc(w, stream, known);
     if (bind_ssrc(w, stream, ssrc, rtx) != 0)
         return DROP_STREAMS_FULL;
+    if (!rtx) {
+        source_restart(&stream->source, ssrc);
+        stream->clock = (struct report_clock){.clock_rate = stream->clock_rate};
+    }
     *known = ssrc;
     return DROP_NONE;
 }
@@ -138,6 +152,8 @@ static enum drop route_learn(struct worker *w, struct transport *transport, cons
         if (at < 0)
             return DROP_NO_PRODUCER;
         route->rtx = rtx || pt->media_pt != REWRITE_PT_NONE;
+        if (!may_learn(&p->encodings[at], &exts, route->rtx))
+            return DROP_NO_PRODUCER;
         route->stream = p->streams[at];
         return learn_ssrc(w, route->stream, packet->ssrc, route->rtx);
     }

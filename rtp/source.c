@@ -50,6 +50,7 @@ static void unsee(struct source *source, uint32_t from, uint32_t n)
 static void start(struct source *source, uint32_t seq_ext)
 {
     source->started = true;
+    source->restart = false;
     source->timed = false;
     source->seq_base = seq_ext;
     source->seq_max = seq_ext;
@@ -94,17 +95,27 @@ static void account_jitter(struct source *source, uint32_t rtp_ts, int64_t arriv
         source->jitter_q4 += change - ((source->jitter_q4 + 8) >> 4);
 }
 
+/* Two cycles up, so that what comes late after the restart is above all that was before. */
+static void start_anew(struct source *source, uint16_t seq)
+{
+    start(source, source->seq_max - (uint16_t)source->seq_max + 2 * CYCLE + seq);
+    source->restarts++;
+}
+
+void source_restart(struct source *source, uint32_t ssrc)
+{
+    source->ssrc = ssrc;
+    source->restart = source->started;
+}
+
 /* Two consecutive numbers out of range: the sender began anew. Its first one is gone. */
-static enum drop jump(struct source *source, uint16_t seq, bool *restarted)
+static enum drop jump(struct source *source, uint16_t seq)
 {
     if (seq != source->seq_bad) {
         source->seq_bad = (uint16_t)(seq + 1);
         return DROP_SEQ_INVALID;
     }
-    /* Two cycles up, so that what comes late after the restart is above all that was before. */
-    start(source, source->seq_max - (uint16_t)source->seq_max + 2 * CYCLE + seq);
-    source->restarts++;
-    *restarted = true;
+    start_anew(source, seq);
     return DROP_NONE;
 }
 
@@ -123,16 +134,19 @@ static enum drop place(struct source *source, uint32_t seq_ext, bool *newest)
 enum drop source_receive(struct source *source, uint16_t seq, uint32_t rtp_ts, size_t bytes,
                          int64_t arrived_us, uint32_t *seq_ext, bool *restarted)
 {
-    *restarted = false;
+    uint64_t restarts = source->restarts;
     bool newest = true;
     if (!source->started)
         start(source, CYCLE + (uint32_t)seq);
+    else if (source->restart)
+        start_anew(source, seq);
     *seq_ext = seq_extend(source->seq_max, seq);
     enum drop why = place(source, *seq_ext, &newest);
     if (why == DROP_SEQ_INVALID) {
-        why = jump(source, seq, restarted);
+        why = jump(source, seq);
         *seq_ext = source->seq_max;
     }
+    *restarted = source->restarts != restarts;
     if (why == DROP_DUPLICATE)
         source->duplicates++;
     if (why != DROP_NONE)
@@ -159,7 +173,7 @@ enum drop source_receive(struct source *source, uint16_t seq, uint32_t rtp_ts, s
 enum drop source_recover(struct source *source, uint16_t seq, size_t bytes, uint32_t *seq_ext)
 {
     (void)bytes;
-    if (!source->started)
+    if (!source->started || source->restart)
         return DROP_SEQ_INVALID; /* nothing to say which cycle it is of */
 
     *seq_ext = seq_extend(source->seq_max, seq);

@@ -33,6 +33,7 @@ struct source {
     uint32_t cycle_base; /* what reports subtract from seq_max */
     uint32_t seq_bad;    /* next expected after a jump, RFC 3550 A.1 */
     bool started;
+    bool restart;      /* the next packet begins numbering anew */
     bool timed;        /* transit is known */
     uint32_t received; /* from seq_base on, without duplicates and without RTX; mod 2^32 */
     uint32_t expected_prior, received_prior;
@@ -57,6 +58,9 @@ void source_init(struct source *source, uint32_t ssrc, uint32_t clock_rate);
  * second consecutive one. DROP_DUPLICATE. */
 enum drop source_receive(struct source *source, uint16_t seq, uint32_t rtp_ts, size_t bytes,
                          int64_t arrived_us, uint32_t *seq_ext, bool *restarted);
+
+/* Another source takes this one's place: its first packet begins anew, wherever its numbers are. */
+void source_restart(struct source *source, uint32_t ssrc);
 
 /* The same for a packet recovered by RTX: no jitter, no rate (the RTX stream has its own), never a
  * start or a restart; counted as repaired when it is new. It stays lost in reports, which tell the

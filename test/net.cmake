@@ -6,6 +6,7 @@ sluice_test_folder(net
     demux
     features
     recovery
+    route
     srtp
     udp
     worker
