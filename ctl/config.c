@@ -36,7 +36,7 @@ void config_default(struct config *config)
         .sockets_max = 8192,
         .transports_max = 8192,
         .producers_max = 8192,
-        .consumers_max = 32768,
+        .consumers_max = 16384,
         .planned_pps = 20000,
         .retain_rule = retain_rule_default,
         .log_level = LOG_LEVEL_INFO,
