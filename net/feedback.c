@@ -159,6 +159,7 @@ static void receive_nack(struct worker *w, const struct incoming *in)
             recovery_request(w, consumer, seqs[i]);
         asked += (uint32_t)n;
     }
+    consumer->nacks++;
     trace_add(&w->trace, w->now_us, TRACE_NACK_IN, consumer->index, asked);
     trace_consumer(w, consumer, TRACE_BIT_NACK, asked);
     recovery_serve(w, consumer);

@@ -13,7 +13,7 @@ void recovery_request(struct worker *w, struct consumer *consumer, uint16_t seq)
 {
     bool sent = !seq_newer(seq, (uint16_t)consumer->map.out_max) && consumer->packets > 0;
     resend_request(&consumer->resend, seq, sent, consumer->rtt.smoothed_us, w->now_us);
-    consumer->nacks++;
+    consumer->nacked++;
     w->count.nack_requested++;
 }
 

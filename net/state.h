@@ -170,7 +170,7 @@ struct consumer {
     struct report_remote remote;
     uint64_t repaired_at_report; /* packets_rtx at the last report */
     struct score score;
-    uint64_t nacks, plis, firs;
+    uint64_t nacks, nacked, plis, firs;
     struct consumer *transport_next, *transport_prev;
     struct consumer *stream_next, *stream_prev;
     char cname[CNAME_BYTES_MAX];
