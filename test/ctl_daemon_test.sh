@@ -66,12 +66,14 @@ check "bad engine" status 2 "$bin/sluiced" --io fast
 check "bad feature" status 2 "$bin/sluiced" --without nothing
 check "no such configuration" status 2 "$bin/sluiced" --config "$work/none" --check-config
 echo '{"wokers":1}' >"$work/c"
-check "unknown key" says 'wokers: expected no such field' "$bin/sluiced" --config "$work/c" --check-config
+check "unknown key" \
+  says 'wokers: expected no such field' "$bin/sluiced" --config "$work/c" --check-config
 check "unknown key is status 2" status 2 "$bin/sluiced" --config "$work/c" --check-config
 echo '{"workers":1,"slots":512}' >"$work/c"
 check "right configuration" status 0 "$bin/sluiced" --config "$work/c" --check-config
 check "the sample is right" status 0 "$bin/sluiced" --config ctl/share/sluiced.json --check-config
-check "the folder is missing" says 'give another place with --socket' "$bin/sluiced" --socket "$work/no/s"
+check "the folder is missing" \
+  says 'give another place with --socket' "$bin/sluiced" --socket "$work/no/s"
 check "and that is status 1" status 1 "$bin/sluiced" --socket "$work/no/s"
 
 check "nobody listens" says 'is the relay running' ctl server.info
@@ -84,10 +86,14 @@ check "bad parameters" status 2 ctl server.info nonsense
 start --metrics-port 0
 check "info" says '^state *running' ctl server.info
 check "second relay" says 'another sluiced listens' "$bin/sluiced" --socket "$work/s"
-check "create" says '^id *room$' ctl router.create id=room 'mediaCodecs=[{"kind":"audio","mimeType":"audio/opus","clockRate":48000,"channels":2}]'
+check "create" \
+  says '^id *room$' ctl router.create id=room \
+    'mediaCodecs=[{"kind":"audio","mimeType":"audio/opus","clockRate":48000,"channels":2}]'
 check "create again" says 'a router has the id room already' ctl router.create id=room
 check "create again is status 1" status 1 ctl router.create id=room
-check "dotted parameters" says '^localIp *127.0.0.1' ctl transport.createPlain id=t routerId=room listenInfo.ip=127.0.0.1 comedia=true
+check "dotted parameters" \
+  says '^localIp *127.0.0.1' ctl transport.createPlain id=t routerId=room \
+   listenInfo.ip=127.0.0.1 comedia=true
 check "list" says '^room *0 *no *1' ctl router.list
 check "json" says '"transports": 1' ctl --json server.census
 check "watch" says '^requests .*/s$' ctl --count 2 --interval 0.2 watch server.stats
