@@ -10,6 +10,7 @@ sluice_test_folder(net
     srtp
     udp
     worker
+    wrap
   THREADS
   SOURCES
     heap.c # counts heap calls
