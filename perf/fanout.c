@@ -302,7 +302,8 @@ static bool count_calls(struct run *run)
     struct slice slice;
     struct relay_counters before, after;
     if (!stage_start_relay(stage, true) || !stage_join(stage) ||
-        !stage_publish(stage, o->warmup_s, false) || !relay_counters(&stage->relay, &before))
+        !stage_publish(stage, o->warmup_s < COUNT_S ? COUNT_S : o->warmup_s, false) ||
+        !relay_counters(&stage->relay, &before))
         return false;
     int error = measure_syscalls_open(&counter, &stage->relay.threads);
     if (error != 0)

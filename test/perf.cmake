@@ -2,5 +2,10 @@
 # Suites of perf/, one noun a line: noun -> test/perf_noun_test.c with perf_noun_suite().
 sluice_test_folder(perf
   SUITES
+    histogram
+    limit
+    options
+    report
   THREADS
-  LIBS sluice_ctl)
+  LIBS sluice_perf)
+sluice_test_script(perf_fanout test/perf_fanout_test.sh LABELS integration)

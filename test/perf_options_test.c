@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test/perf_options_test.c - the command line, right and wrong, and the sizes of a frame. */
+#include "perf/options.h"
+#include "test/suite.h"
+
+#include <getopt.h>
+
+enum { ARGS_MAX = 32 };
+
+static int parse(struct options *options, const char *line)
+{
+    static char text[256];
+    char *args[ARGS_MAX] = {(char *)(uintptr_t) "sluice-perf"};
+    int n = 1;
+    memset(text, 0, sizeof text);
+    strncpy(text, line, sizeof text - 1);
+    for (char *at = text; *at != '\0' && n < ARGS_MAX - 1;) {
+        args[n++] = at;
+        at += strcspn(at, " ");
+        if (*at != '\0')
+            *at++ = '\0';
+    }
+    optind = 0;
+    return options_parse(options, n, args);
+}
+
+START_TEST(reads_everything)
+{
+    struct options o;
+    ck_assert_int_eq(parse(&o, "fanout --consumers 20 --pps 500 --burst 3 --srtp gcm256 --nack "
+                               "--loss 2.5 --rtt 80 --io mmsg --json -"),
+                     OPTIONS_RUN);
+    ck_assert_str_eq(o.scenario, "fanout");
+    ck_assert_uint_eq(o.consumers, 20);
+    ck_assert_uint_eq(o.pps, 500);
+    ck_assert_uint_eq(o.burst, 3);
+    ck_assert_int_eq(o.suite, SEAL_AEAD_AES_256_GCM);
+    ck_assert_str_eq(options_suite_name(o.suite), "gcm256");
+    ck_assert(o.nack);
+    ck_assert_double_eq(o.loss_share, 0.025);
+    ck_assert_uint_eq(o.rtt_ms, 80);
+    ck_assert_int_eq(o.engine, IO_ENGINE_MMSG);
+    ck_assert_str_eq(o.json, "-");
+}
+
+END_TEST
+
+START_TEST(has_the_defaults_of_its_manual)
+{
+    struct options o;
+    ck_assert_int_eq(parse(&o, "fanout"), OPTIONS_RUN);
+    ck_assert_uint_eq(o.consumers, 100);
+    ck_assert_uint_eq(o.pps, 200);
+    ck_assert_uint_eq(o.burst, 7);
+    ck_assert_int_eq(o.suite, SEAL_AEAD_AES_128_GCM);
+    ck_assert_int_eq(o.engine, IO_ENGINE_URING);
+    ck_assert_uint_eq(o.workers, 1);
+    ck_assert_ptr_null(o.json);
+}
+
+END_TEST
+
+static const char *const wrong[] = {
+    "",
+    "dance",
+    "fanout --consumers 0",
+    "fanout --consumers 1.5",
+    "fanout --consumers 5000",
+    "fanout --pps -1",
+    "fanout --bytes 20",
+    "fanout --burst 49",
+    "fanout --srtp aes",
+    "fanout --loss 91",
+    "fanout --loss nan",
+    "fanout --io auto",
+    "fanout --workers 3 --consumers 2",
+    "fanout --unknown",
+    "fanout more",
+    "micro dance",
+};
+
+START_TEST(refuses)
+{
+    struct options o;
+    ck_assert_int_eq(parse(&o, wrong[_i]), 2);
+}
+
+END_TEST
+
+/* libwebrtc: 7697 bytes of payload and headers in 7 packets are 4 of 1099 and 3 of 1100. */
+START_TEST(makes_frames_as_libwebrtc)
+{
+    struct options o;
+    uint32_t sizes[7];
+    ck_assert_int_eq(parse(&o, "fanout"), OPTIONS_RUN);
+    for (uint32_t i = 0; i < 7; i++)
+        sizes[i] = options_packet_bytes(&o, i);
+    for (uint32_t i = 0; i < 7; i++)
+        ck_assert_uint_eq(sizes[i], i < 4 ? 1099 : 1100);
+    o.bytes = 300;
+    ck_assert_uint_eq(options_packet_bytes(&o, 5), 300);
+}
+
+END_TEST
+
+Suite *perf_options_suite(void)
+{
+    Suite *suite = suite_create("perf_options");
+    TCase *tcase = tcase_create("command line");
+    tcase_add_test(tcase, reads_everything);
+    tcase_add_test(tcase, has_the_defaults_of_its_manual);
+    tcase_add_loop_test(tcase, refuses, 0, ARRAY_N(wrong));
+    tcase_add_test(tcase, makes_frames_as_libwebrtc);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test/perf_report_test.c - what is not known is null, what is known is a number. */
+#include "perf/report.h"
+#include "test/suite.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+START_TEST(writes_null_for_the_unknown)
+{
+    struct options options = {.scenario = "fanout", .suite = SEAL_NONE};
+    struct report report;
+    char path[] = "/tmp/sluice-test-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    options.json = path;
+    report_init(&report, &options);
+    report.forwarded = 700;
+    report.ratio_same_runs = 1.25;
+    ck_assert(report_write(&report));
+    json_t *read = json_load_file(path, 0, NULL);
+    unlink(path);
+    ck_assert_str_eq(json_string_value(json_object_get(read, "schema")), REPORT_SCHEMA);
+    ck_assert_str_eq(json_string_value(json_object_get(read, "srtp")), "none");
+    ck_assert(json_is_null(json_object_get(read, "syscalls_per_forward")));
+    ck_assert(json_is_null(json_object_get(read, "lost")));
+    ck_assert_int_eq(json_integer_value(json_object_get(read, "forwarded")), 700);
+    ck_assert_double_eq(json_real_value(json_object_get(read, "ratio_same_runs")), 1.25);
+    json_decref(read);
+}
+
+END_TEST
+
+START_TEST(finds_the_median)
+{
+    double odd[] = {5, 1, 3}, even[] = {4, 1, 3, 2};
+    ck_assert_double_eq(report_median(odd, 3), 3);
+    ck_assert_double_eq(report_median(even, 4), 2.5);
+    ck_assert_double_eq(odd[0], 1); /* sorted */
+    ck_assert(isnan(report_median(odd, 0)));
+}
+
+END_TEST
+
+Suite *perf_report_suite(void)
+{
+    Suite *suite = suite_create("perf_report");
+    TCase *tcase = tcase_create("report");
+    tcase_add_test(tcase, writes_null_for_the_unknown);
+    tcase_add_test(tcase, finds_the_median);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
