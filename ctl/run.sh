@@ -217,10 +217,11 @@ done
 totals() {
   local kind name
   for kind in video audio; do
-    call producer.getStats "{\"producerId\": \"$kind\"}" >>"$work/in"
+    # What went out first: so it is never more than twice what has come in.
     for name in A B; do
       call consumer.getStats "{\"consumerId\": \"to-$name-$kind\"}" >>"$work/out"
     done
+    call producer.getStats "{\"producerId\": \"$kind\"}" >>"$work/in"
   done
   jq -rn --slurpfile in "$work/in" --slurpfile out "$work/out" '
     def sum(rows; type; key): [rows[][] | select(.type == type) | .[key] // 0] | add // 0;
@@ -297,7 +298,8 @@ while [ "$seconds" -eq 0 ] || [ $((SECONDS - started)) -lt "$seconds" ]; do
   rows=$((rows + 1))
 done
 
-echo "Stopping"
+echo "Stopping. Packets: ${was[0]} in, ${was[2]} out, ${was[4]} lost." \
+  "Frames decoded: $(frames A) and $(frames B)."
 if [ ! -s "$still" ]; then
   if [ $((SECONDS - started)) -lt 10 ]; then
     echo "Too short for a picture."
