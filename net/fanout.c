@@ -107,7 +107,8 @@ void fanout_begin(struct worker *w)
     }
     w->batch_n = waiting_n;
     round->active = round->streams_n > 0;
-    w->rotate++;
+    /* Its own, because other rounds begin while this one waits. */
+    round->first = round->receivers_n > 0 ? w->rotate++ % round->receivers_n : 0;
 }
 
 static void round_end(struct worker *w, struct round *round)
@@ -187,7 +188,7 @@ static void round_step(struct worker *w, struct round *round)
 {
     uint32_t sent_n = 0;
     while (round->at < round->receivers_n && sent_n < FANOUT_SLICE) {
-        uint32_t at = (round->at++ + w->rotate) % round->receivers_n;
+        uint32_t at = (round->at++ + round->first) % round->receivers_n;
         sent_n += serve_receiver(w, &round->receivers[at]);
     }
     if (round->at >= round->receivers_n)
