@@ -321,12 +321,14 @@ static void run_timers(struct worker *w)
 
 /* ---- the turn ---- */
 
-/* Receiving never stops for want of slots: the oldest retained give way. */
+/* Receiving never stops for want of slots: the oldest retained give way. A small slab keeps an
+ * eighth free, or nothing would ever be retained in it. */
 static void make_room(struct worker *w)
 {
-    if (w->slab.free_n >= EVICT_BATCH)
+    uint32_t batch = (uint32_t)clamp_i64(w->slab.slots_n / 8, 1, EVICT_BATCH);
+    if (w->slab.free_n >= batch)
         return;
-    uint32_t evicted = retain_evict(w->retain, EVICT_BATCH);
+    uint32_t evicted = retain_evict(w->retain, batch);
     if (evicted > 0)
         trace_add(&w->trace, w->now_us, TRACE_EVICT, evicted, w->slab.free_n);
 }

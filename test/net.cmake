@@ -5,13 +5,14 @@ sluice_test_folder(net
     address
     demux
     features
+    limits
     recovery
     route
     srtp
     udp
     worker
     wrap
-  THREADS
+  THREADS limits srtp
   SOURCES
     heap.c # counts heap calls
     net_rig.c
