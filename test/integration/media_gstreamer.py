@@ -193,7 +193,8 @@ def decrypt(name, suite, key, port, rtp_caps, reports):
            f"udpsrc port={port} address=127.0.0.1 buffer-size=1000000 " \
            f"caps={sealed},srtp-key=(buffer){key.hex()},srtp-cipher=(string){cipher}," \
            f"srtp-auth=(string){auth},srtcp-cipher=(string){cipher}," \
-           f"srtcp-auth=(string){rtcp_auth},roc=(uint)0 ! {name}.rtp_sink {name}.rtp_src ! rtpjitterbuffer latency=100"
+           f"srtcp-auth=(string){rtcp_auth},roc=(uint)0 ! {name}.rtp_sink " \
+           f"{name}.rtp_src ! rtpjitterbuffer latency=100"
 
 
 @test(*((suite, io) for suite in SUITES for io in ("uring", "mmsg")))
@@ -218,7 +219,8 @@ def srtp(work, suite, io):
         ssrc_out = consumer["rtpParameters"]["encodings"][0]["ssrc"]
         rtp_caps = caps(kind, name, codec["clockRate"], payload_type(consumer),
                         f",ssrc=(uint){ssrc_out}")
-        source = decrypt(f"d{kind}", suite, own, port, rtp_caps, work.path(f"{kind}.rtcp"))
+        source = decrypt(f"d{kind}", suite, own, port, rtp_caps,
+                         work.path(f"{kind}.rtcp"))
         sinks += f"{source} ! {DECODE[name]} ! {sink}{path} "
     receiver = launch(work, "receiver", sinks)
     publisher = launch(work, "publisher", sources)

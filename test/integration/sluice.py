@@ -174,6 +174,7 @@ class Control:
         self.buffer = b""
         self.serial = 0
         self.notes = []
+        self.answers = {}  # those that came before another one was asked for
 
     def close(self):
         self.socket.close()
@@ -195,13 +196,14 @@ class Control:
         return json.loads(line)
 
     def answer(self, serial, method):
-        while True:
+        while serial not in self.answers:
             message = self.read()
             check(message is not None, f"the relay has hung up during {method}")
-            if "id" not in message:
+            if "id" in message:
+                self.answers[message["id"]] = message
+            else:
                 self.notes.append(message)
-            elif message["id"] == serial:
-                break
+        message = self.answers.pop(serial)
         if "error" in message:
             raise Refused(method, message["error"])
         return message["result"]
@@ -227,7 +229,10 @@ class Control:
             finally:
                 self.socket.settimeout(before)
             check(message is not None, "the relay has hung up")
-            self.notes.append(message)
+            if "id" in message:
+                self.answers[message["id"]] = message
+            else:
+                self.notes.append(message)
 
     # What tests ask often.
 
@@ -308,6 +313,7 @@ class Relay:
             self.control = Control(self.path)
         except (FileNotFoundError, ConnectionRefusedError):
             return False
+        self.control.call("server.info")
         return True
 
     def connect(self):
