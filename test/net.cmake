@@ -7,6 +7,7 @@ sluice_test_folder(net
     features
     limits
     recovery
+    report
     route
     srtp
     udp
