@@ -10,3 +10,5 @@ sluice_test_script(media_ffmpeg test/integration/media_ffmpeg.py LABELS integrat
 sluice_test_script(media_gstreamer test/integration/media_gstreamer.py LABELS integration)
 sluice_test_script(control_robust test/integration/control_robust.py LABELS integration)
 sluice_test_script(unprivileged test/integration/unprivileged.py LABELS integration)
+sluice_test_script(overload test/integration/overload.py LABELS integration)
+sluice_test_script(soak_wrap test/integration/soak_wrap.py LABELS integration TIMEOUT 900)
