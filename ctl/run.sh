@@ -86,16 +86,21 @@ stop() {
 
 # shellcheck disable=SC2317  # called by the trap
 clean_up() {
+  local status=$?
   trap '' INT TERM
   [ ${#subscribers[@]} -eq 0 ] || stop TERM "${subscribers[@]}"
   [ -z "$publisher" ] || stop TERM "$publisher"
   [ -z "$relay" ] || stop INT "$relay"
   rm -rf "$work"
+  # Being stopped is what was asked for, at whatever step it came.
+  [ "$interrupted" -eq 0 ] || status=0
+  exit "$status"
 }
 trap clean_up EXIT
 
 # fail WHAT [LOG]
 fail() {
+  [ "$interrupted" -eq 0 ] || exit 0
   echo "ctl/run.sh: $1" >&2
   if [ $# -gt 1 ] && [ -s "$2" ]; then
     tail -n 20 "$2" >&2
@@ -264,6 +269,36 @@ was=(0 0 0 0 0)
 was_ticks=$(cpu_ticks)
 was_ms=$(($(date +%s%N) / 1000000))
 still_told=0
+
+# next_row: measures and prints. It fails where a helper failed, which Ctrl-C may have ended.
+next_row() {
+  local line now ticks ms span lost cpu memory a b
+  line=$(totals) || return 1
+  read -r -a now <<<"$line"
+  ticks=$(cpu_ticks) || return 1
+  ms=$(($(date +%s%N) / 1000000)) || return 1
+  span=$((ms - was_ms))
+  lost=$(ratio "${now[4]}00" "${now[2]}" 2) || return 1
+  cpu=$(ratio $(((ticks - was_ticks) * 100000)) $((ticks_a_second * span)) 1) || return 1
+  memory=$(ratio "$(memory_kib)" 1024 1) || return 1
+  a=$(frames A) && b=$(frames B) || return 1
+  if [ $((rows % 20)) -eq 0 ]; then
+    row time packets/s kbit/s packets/s kbit/s lost frames frames relay relay
+    row s in in out out % A B "CPU %" "MiB"
+  fi
+  row $((SECONDS - started)) $(((now[0] - was[0]) * 1000 / span)) \
+    $(((now[1] - was[1]) * 8 / span)) $(((now[2] - was[2]) * 1000 / span)) \
+    $(((now[3] - was[3]) * 8 / span)) "$lost" "$a" "$b" "$cpu" "$memory"
+  if [ "$still_told" -eq 0 ] && [ -s "$still" ]; then
+    still_told=1
+    echo "A picture decoded by subscriber A: $still"
+  fi
+  was=("${now[@]}")
+  was_ticks=$ticks
+  was_ms=$ms
+  rows=$((rows + 1))
+}
+
 echo "Publisher: VP8 and Opus. Two subscribers. Ctrl-C stops."
 while [ "$seconds" -eq 0 ] || [ $((SECONDS - started)) -lt "$seconds" ]; do
   sleep 1 || true
@@ -273,31 +308,13 @@ while [ "$seconds" -eq 0 ] || [ $((SECONDS - started)) -lt "$seconds" ]; do
   for i in 0 1; do
     alive "${subscribers[i]}" || fail "a subscriber has died" "$work/${names[i]}.log"
   done
-  line=$(totals) || { [ "$interrupted" -ne 0 ] && break; exit 1; }
-  read -r -a now <<<"$line"
-  ticks=$(cpu_ticks)
-  ms=$(($(date +%s%N) / 1000000))
-  span=$((ms - was_ms))
-  if [ $((rows % 20)) -eq 0 ]; then
-    row time packets/s kbit/s packets/s kbit/s lost frames frames relay relay
-    row s in in out out % A B "CPU %" "MiB"
+  if ! next_row; then
+    [ "$interrupted" -eq 0 ] || break
+    fail "the relay could not be asked" "$work/sluiced.log"
   fi
-  lost=$(ratio "${now[4]}00" "${now[2]}" 2)
-  cpu=$(ratio $(((ticks - was_ticks) * 100000)) $((ticks_a_second * span)) 1)
-  memory=$(ratio "$(memory_kib)" 1024 1)
-  row $((SECONDS - started)) $(((now[0] - was[0]) * 1000 / span)) \
-    $(((now[1] - was[1]) * 8 / span)) $(((now[2] - was[2]) * 1000 / span)) \
-    $(((now[3] - was[3]) * 8 / span)) "$lost" "$(frames A)" "$(frames B)" "$cpu" "$memory"
-  if [ "$still_told" -eq 0 ] && [ -s "$still" ]; then
-    still_told=1
-    echo "A picture decoded by subscriber A: $still"
-  fi
-  was=("${now[@]}")
-  was_ticks=$ticks
-  was_ms=$ms
-  rows=$((rows + 1))
 done
 
+trap '' INT TERM
 echo "Stopping. Packets: ${was[0]} in, ${was[2]} out, ${was[4]} lost." \
   "Frames decoded: $(frames A) and $(frames B)."
 if [ ! -s "$still" ]; then

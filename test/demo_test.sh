@@ -83,12 +83,16 @@ ctrl_c_stops() {
   # A shell starts what it puts in the background with SIGINT ignored.
   TMPDIR=$work env --default-signal=INT setsid ctl/run.sh >"$work/third" 2>&1 &
   local pid=$! try
-  for ((try = 0; try < 100; try++)); do
-    grep -q '^ *[0-9]* *packets/s\|^ *time' "$work/third" && break
+  for ((try = 0; try < 600; try++)); do
+    grep -q '^ *time' "$work/third" && break
     sleep 0.2
   done
   kill -INT -- "-$pid"
-  wait "$pid" && nothing_is_left && [ "$(tail -n 1 "$work/third" | cut -c1-3)" != ctl ]
+  if ! wait "$pid" || ! grep -q '^Stopping' "$work/third"; then
+    cat "$work/third"
+    return 1
+  fi
+  nothing_is_left
 }
 
 usage_is_right() {
