@@ -112,31 +112,41 @@ static int set_remote(struct worker *w, struct transport *t, bool rtcp, const st
     return 0;
 }
 
-/* What waited for the connection starts now: video with a key frame. */
-static void start_consumers(struct worker *w, struct transport *t)
+/* What waited for the connection starts now: video with a key frame, for those who receive here,
+ * and of those who send here and could not be asked before. */
+static void start_media(struct worker *w, struct transport *t)
 {
     if (!transport_is_ready(t))
         return;
     for (struct consumer *c = t->consumers; c != NULL; c = c->transport_next)
         if (!c->paused)
             recovery_keyframe(w, c->stream, false);
+    for (struct producer *p = t->producers; p != NULL; p = p->transport_next)
+        for (uint8_t i = 0; i < p->encodings_n; i++)
+            if (p->streams[i]->keyframe_owed)
+                recovery_keyframe(w, p->streams[i], true);
 }
 
 bool apply_learn(struct worker *w, struct transport *t, bool rtcp, const struct addr *remote,
                  const struct addr *local)
 {
     uint32_t socket = rtcp ? t->rtcp_socket : t->rtp_socket;
-    bool *has_local = rtcp ? &t->has_rtcp_local : &t->has_local;
     if (set_remote(w, t, rtcp, remote) != 0)
         return false;
-    if (w->sockets[socket].wildcard && addr_is_set(local)) {
-        *(rtcp ? &t->rtcp_local : &t->local) = *local;
-        *has_local = true;
-    }
+    if (w->sockets[socket].wildcard)
+        apply_local(t, rtcp, local);
     event_tuple(w, t, rtcp);
-    if (!rtcp)
-        start_consumers(w, t);
+    start_media(w, t);
     return true;
+}
+
+void apply_local(struct transport *t, bool rtcp, const struct addr *local)
+{
+    struct addr *known = rtcp ? &t->rtcp_local : &t->local;
+    if (!addr_is_set(local) || addr_equal(known, local))
+        return;
+    *known = *local;
+    *(rtcp ? &t->has_rtcp_local : &t->has_local) = true;
 }
 
 /* Keys for the first time, or anew: every stream that is sent gets its place, so that no turn
@@ -163,19 +173,43 @@ static int set_keys(struct transport *t, const struct srtp_keys *keys)
     return 0;
 }
 
+/* Back to what it was before set_remote(). */
+static void undo_remote(struct worker *w, struct transport *t, bool rtcp, const struct addr *before)
+{
+    uint32_t socket = rtcp ? t->rtcp_socket : t->rtp_socket;
+    struct addr *known = rtcp ? &t->rtcp_remote : &t->remote;
+    if (addr_is_set(before)) {
+        (void)set_remote(w, t, rtcp, before); /* it had this place a moment ago */
+        return;
+    }
+    if (w->sockets[socket].shared && addr_is_set(known))
+        demux_remove(&w->demux, socket, known);
+    *known = (struct addr){0};
+}
+
+/* All of it or nothing: addresses first, which others may have; keys last, because a seal that has
+ * sent is never made again from the same key. */
 static int transport_connect(struct worker *w, struct transport *t,
                              const struct command_transport_connect *connect)
 {
     bool mux = t->rtcp_socket == t->rtp_socket;
+    struct addr remote = t->remote, rtcp_remote = t->rtcp_remote;
     int result = 0;
-    if (t->srtp_wanted && connect->keys.suite != SEAL_NONE)
-        result = set_keys(t, &connect->keys);
-    if (result == 0 && addr_is_set(&connect->remote))
+    if (addr_is_set(&connect->remote))
         result = set_remote(w, t, false, &connect->remote);
-    if (result == 0 && !mux && addr_is_set(&connect->rtcp_remote))
+    if (result != 0)
+        return result;
+    if (!mux && addr_is_set(&connect->rtcp_remote))
         result = set_remote(w, t, true, &connect->rtcp_remote);
-    if (result == 0)
-        start_consumers(w, t);
+    if (result == 0 && t->srtp_wanted && connect->keys.suite != SEAL_NONE)
+        result = set_keys(t, &connect->keys);
+    if (result == 0) {
+        start_media(w, t);
+        return 0;
+    }
+    undo_remote(w, t, false, &remote);
+    if (!mux)
+        undo_remote(w, t, true, &rtcp_remote);
     return result;
 }
 
@@ -306,6 +340,7 @@ static int producer_open(struct worker *w, uint32_t index, const struct command_
         array_leave(&w->producer_array, index);
         return result;
     }
+    t->compound_feedback |= !open->rtcp_reduced;
     p->transport_next = t->producers;
     if (t->producers != NULL)
         t->producers->transport_prev = p;
@@ -633,16 +668,25 @@ static int apply(struct worker *w, const struct command *command, struct outcome
     return -EINVAL;
 }
 
+/* Rounds hold pointers to objects: none is under way while those come, go or change. */
+static bool changes_objects(enum command_kind kind)
+{
+    return kind != COMMAND_STATS && kind != COMMAND_TRACE_DUMP && kind != COMMAND_TRACE_EVENTS &&
+           kind != COMMAND_SOCKET_OPEN && kind != COMMAND_CONSUMER_KEYFRAME;
+}
+
 void apply_commands(struct worker *w)
 {
+    w->command_waits = false;
     for (int i = 0; i < APPLY_PER_TURN; i++) {
         struct command *command = mailbox_take_begin(&w->inbox);
         if (command == NULL)
             return;
         if (mailbox_put_begin(&w->outbox) == NULL)
             return; /* the control thread takes outcomes before it expects more */
-        if (command->kind != COMMAND_STATS)
-            fanout_finish(w); /* nothing is under way while objects change */
+        w->command_waits = changes_objects(command->kind) && fanout_is_active(w);
+        if (w->command_waits)
+            return; /* the rounds end first, slice by slice, and none begins */
         struct outcome outcome = {
             .cookie = command->cookie,
             .command = command->kind,

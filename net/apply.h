@@ -19,6 +19,10 @@ void apply_commands(struct worker *w);
 bool apply_learn(struct worker *w, struct transport *transport, bool rtcp,
                  const struct addr *remote, const struct addr *local);
 
+/* Replies leave from the address that the peer's last valid datagram hit: for sockets bound to a
+ * wildcard. */
+void apply_local(struct transport *transport, bool rtcp, const struct addr *local);
+
 /* Closes whatever is open: the worker stops. */
 void apply_close_all(struct worker *w);
 

@@ -194,6 +194,14 @@ enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8
     return DROP_NONE;
 }
 
+void egress_feedback_begin(const struct transport *transport, struct rtcp_writer *writer)
+{
+    if (!transport->compound_feedback)
+        return;
+    rtcp_write_rr(writer, transport->ssrc, NULL, 0);
+    rtcp_write_sdes_cname(writer, transport->ssrc, transport->cname);
+}
+
 enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes)
 {
     bool mux = transport->rtcp_socket == transport->rtp_socket;

@@ -23,6 +23,10 @@ enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8
  * are keys, and sent. */
 enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes);
 
+/* A feedback message begins in `writer`: alone where the peer takes reduced-size RTCP, else behind
+ * an empty receiver report and our CNAME (RFC 4585 3.1). */
+void egress_feedback_begin(const struct transport *transport, struct rtcp_writer *writer);
+
 /* Room for one compound in an egress buffer. */
 enum { EGRESS_RTCP_BYTES = RTCP_BYTES_MAX - SEAL_OVERHEAD_RTCP };
 

@@ -10,11 +10,31 @@ static uint32_t outbox_used(struct worker *w)
            atomic_load_explicit(&w->outbox.take, memory_order_acquire);
 }
 
+/* How full the outbox may be for it: what happens per packet gives way first, what is said once
+ * hardly ever. */
+static uint32_t room_for(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_TRACE:
+        return (OUTCOME_N - OUTCOME_SPARE) / 2;
+    case EVENT_TUPLE:
+    case EVENT_RTCP_TUPLE:
+    case EVENT_SOCKET_DEAD:
+        return OUTCOME_N - 16;
+    case EVENT_ENGINE_DEAD:
+        return OUTCOME_N;
+    case EVENT_NONE:
+    case EVENT_SCORE:
+        break;
+    }
+    return OUTCOME_N - OUTCOME_SPARE;
+}
+
 static struct outcome *event_begin(struct worker *w, enum event_kind kind, enum object_kind object,
                                    uint32_t index)
 {
     struct outcome *outcome = NULL;
-    if (outbox_used(w) < OUTCOME_N - OUTCOME_SPARE)
+    if (outbox_used(w) < room_for(kind))
         outcome = mailbox_put_begin(&w->outbox);
     if (outcome == NULL) {
         w->count.events_dropped++;

@@ -21,6 +21,7 @@ void fanout_add(struct worker *w, struct stream *stream, const struct record *re
 
     *added = *record;
     added->next = NONE16;
+    stream->records_n++;
     if (stream->batch_first == NONE16)
         stream->batch_first = index;
     else
@@ -45,6 +46,7 @@ static void end_chain(struct worker *w, struct stream *stream, uint16_t first)
     while (first != NONE16) {
         struct record *record = &w->records[first];
         uint16_t next = record->next;
+        stream->records_n--;
         if (record->tag == stream->tag)
             retain_put(w->retain, &stream->retain, record->slot, record->bytes, record->seq_ext,
                        record->arrived_us);
@@ -91,7 +93,7 @@ static struct round *free_round(struct worker *w)
 
 void fanout_begin(struct worker *w)
 {
-    struct round *round = w->batch_n == 0 ? NULL : free_round(w);
+    struct round *round = w->batch_n == 0 || w->command_waits ? NULL : free_round(w);
     if (round == NULL)
         return;
     round->streams_n = round->receivers_n = round->at = 0;
@@ -195,9 +197,16 @@ static void round_step(struct worker *w, struct round *round)
         round_end(w, round);
 }
 
+bool fanout_is_active(const struct worker *w)
+{
+    for (uint32_t i = 0; i < ROUNDS_N; i++)
+        if (w->rounds[i].active)
+            return true;
+    return false;
+}
+
 bool fanout_step(struct worker *w)
 {
-    bool more = false;
     for (uint32_t i = 0; i < ROUNDS_N; i++) {
         struct round *round = &w->rounds[(w->round_at + i) % ROUNDS_N];
         if (!round->active)
@@ -206,9 +215,7 @@ bool fanout_step(struct worker *w)
         round_step(w, round);
         break;
     }
-    for (uint32_t i = 0; i < ROUNDS_N; i++)
-        more |= w->rounds[i].active;
-    return more;
+    return fanout_is_active(w);
 }
 
 void fanout_finish(struct worker *w)

@@ -25,7 +25,10 @@ void fanout_begin(struct worker *w);
 /* Serves one slice. True while there is more to do. */
 bool fanout_step(struct worker *w);
 
-/* Runs every round to its end: before objects change. */
+/* Is a round under way? Objects do not change meanwhile. */
+bool fanout_is_active(const struct worker *w);
+
+/* Runs every round to its end: the worker stops. */
 void fanout_finish(struct worker *w);
 
 /* Throws away what a stream has waiting (its producer closes or pauses). No round may be active. */

@@ -85,13 +85,19 @@ static void set_nack_timer(struct worker *w, struct stream *stream)
         timers_set(&w->timers, &stream->nack_timer, due_us);
 }
 
-void recovery_receive(struct worker *w, struct stream *stream, uint32_t seq_ext, bool keyframe)
+void recovery_receive(struct worker *w, struct stream *stream, uint32_t seq_ext, bool keyframe,
+                      bool rtx)
 {
-    if (keyframe)
+    if (keyframe) {
         keyframe_receive(&stream->keyframe, w->now_us);
+        stream->keyframe_owed = false;
+    }
     if (!stream->producer->nack)
         return;
+    uint64_t recovered = stream->nack->recovered;
     nack_receive(stream->nack, seq_ext, keyframe, w->now_us);
+    if (!rtx && stream->nack->recovered != recovered)
+        source_repaired(&stream->source, true); /* asked for, and sent again as it was */
     set_nack_timer(w, stream);
 }
 
@@ -100,6 +106,7 @@ static void send_nack(struct worker *w, struct stream *stream, const uint16_t *s
     struct transport *transport = stream->producer->transport;
     uint8_t *buffer = io_egress_take(w->io);
     struct rtcp_writer writer = {.data = buffer, .bytes_max = EGRESS_RTCP_BYTES};
+    egress_feedback_begin(transport, &writer);
     size_t written_n = rtcp_write_nack(&writer, transport->ssrc, stream->ssrc, seqs, seqs_n);
     if (egress_rtcp(w, transport, buffer, writer.at) != DROP_NONE)
         return;
@@ -126,20 +133,21 @@ void recovery_ask(struct worker *w, struct stream *stream)
 }
 
 /* PLI where negotiated, else FIR. */
-static void send_keyframe_request(struct worker *w, struct stream *stream)
+static bool send_keyframe_request(struct worker *w, struct stream *stream)
 {
     struct producer *producer = stream->producer;
     struct transport *transport = producer->transport;
     if (stream->ssrc == 0 || (!producer->pli && !producer->fir))
-        return;
+        return false;
     uint8_t *buffer = io_egress_take(w->io);
     struct rtcp_writer writer = {.data = buffer, .bytes_max = EGRESS_RTCP_BYTES};
+    egress_feedback_begin(transport, &writer);
     if (producer->pli)
         rtcp_write_pli(&writer, transport->ssrc, stream->ssrc);
     else
         rtcp_write_fir(&writer, transport->ssrc, stream->ssrc, stream->keyframe.fir_seq);
     if (egress_rtcp(w, transport, buffer, writer.at) != DROP_NONE)
-        return;
+        return false;
     stream->plis += producer->pli;
     stream->firs += !producer->pli;
     w->count.keyframe_requests++;
@@ -147,6 +155,14 @@ static void send_keyframe_request(struct worker *w, struct stream *stream)
     enum trace_event_bit bit = producer->pli ? TRACE_BIT_PLI : TRACE_BIT_FIR;
     if (producer->trace_bits & bit)
         event_trace_feedback(w, OBJECT_PRODUCER, producer->index, bit, true, stream->ssrc, 1);
+    return true;
+}
+
+static void ask_keyframe(struct worker *w, struct stream *stream)
+{
+    stream->keyframe_owed = !send_keyframe_request(w, stream);
+    if (stream->keyframe_owed)
+        keyframe_unsent(&stream->keyframe);
 }
 
 static void set_keyframe_timer(struct worker *w, struct stream *stream)
@@ -166,14 +182,21 @@ void recovery_keyframe(struct worker *w, struct stream *stream, bool force)
     bool now = force ? keyframe_force(&stream->keyframe, w->now_us)
                      : keyframe_request(&stream->keyframe, w->now_us);
     if (now)
-        send_keyframe_request(w, stream);
+        ask_keyframe(w, stream);
     set_keyframe_timer(w, stream);
+}
+
+void recovery_fresh(struct worker *w, struct stream *stream)
+{
+    bool restarted = stream->source.restarts > 0;
+    if (stream->keyframe_owed || (restarted && stream->consumers != NULL))
+        recovery_keyframe(w, stream, true);
 }
 
 void recovery_keyframe_expire(struct worker *w, struct stream *stream)
 {
     if (keyframe_expire(&stream->keyframe, w->now_us))
-        send_keyframe_request(w, stream);
+        ask_keyframe(w, stream);
     set_keyframe_timer(w, stream);
 }
 

@@ -22,11 +22,15 @@ void recovery_sent(struct consumer *consumer, uint16_t seq);
 /* ---- towards producers ---- */
 
 /* A packet of the stream came (media or recovered): notes gaps, sets the NACK timer. */
-void recovery_receive(struct worker *w, struct stream *stream, uint32_t seq_ext, bool keyframe);
+void recovery_receive(struct worker *w, struct stream *stream, uint32_t seq_ext, bool keyframe,
+                      bool rtx);
 void recovery_ask(struct worker *w, struct stream *stream); /* the NACK timer ran */
 
 /* A receiver wants a key frame of this stream. `force`: whatever is outstanding. */
 void recovery_keyframe(struct worker *w, struct stream *stream, bool force);
+/* A stream begins, or begins anew, and not with a key frame: asks for one where that could not be
+ * done before, or where the jump has taken it. */
+void recovery_fresh(struct worker *w, struct stream *stream);
 void recovery_keyframe_expire(struct worker *w, struct stream *stream); /* the timer ran */
 
 /* ---- retention ---- */

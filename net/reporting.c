@@ -158,8 +158,14 @@ static void report_producers(struct compound *c)
     }
     if (blocks_n > 0)
         write_blocks(c, blocks, blocks_n);
-    if (any)
-        rtcp_write_xr_rrtr(&c->writer, c->transport->ssrc, clock_ntp(c->w->now_us));
+    uint64_t ntp = clock_ntp(c->w->now_us);
+    if (!any || rtcp_write_xr_rrtr(&c->writer, c->transport->ssrc, ntp))
+        return;
+    compound_end(c); /* it has no room left: one of its own */
+    compound_begin(c);
+    rtcp_write_rr(&c->writer, c->transport->ssrc, NULL, 0);
+    rtcp_write_sdes_cname(&c->writer, c->transport->ssrc, c->transport->cname);
+    rtcp_write_xr_rrtr(&c->writer, c->transport->ssrc, ntp);
 }
 
 /* A peer that sent RRTR and gets no sender report is answered in a compound of its own. */
@@ -193,6 +199,7 @@ void reporting_send_twcc(struct worker *w, struct transport *transport)
     for (int i = 0; i < TWCC_MESSAGES_MAX && twcc_pending(recorder); i++) {
         struct compound c = {.w = w, .transport = transport};
         compound_begin(&c);
+        egress_feedback_begin(transport, &c.writer);
         bool written = twcc_write(recorder, &c.writer, transport->ssrc);
         compound_end(&c);
         if (!written)

@@ -39,11 +39,13 @@
 #include <semaphore.h>
 
 enum {
-    ROUNDS_N = 4,            /* fan-outs under way at once; a stream is in one at most */
-    RECORDS_N = 2048,        /* packets between receiving and the end of their fan-out */
-    RECORDS_SPARE = 64,      /* below so many free ones receiving waits for the fan-out */
-    FANOUT_SLICE = 256,      /* packets sent before receiving gets its turn */
-    PLAN_N = 64,             /* packets planned for one receiver at once */
+    ROUNDS_N = 4,     /* fan-outs under way at once; a stream is in one at most */
+    RECORDS_N = 4096, /* packets between receiving and the end of their fan-out */
+    STREAM_RECORDS_MAX =
+        RECORDS_N / 4,  /* of one stream: a room that cannot be served does not stop receiving */
+    RECORDS_SPARE = 64, /* below so many free ones receiving waits for the fan-out */
+    FANOUT_SLICE = 256, /* packets sent before receiving gets its turn */
+    PLAN_N = 64,        /* packets planned for one receiver at once */
     PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
     NONE16 = 0xffff,
@@ -70,6 +72,7 @@ struct socket_state {
 
 struct transport {
     bool open, comedia, srtp_wanted, no_runs;
+    bool compound_feedback;         /* the peer does not take reduced-size RTCP (RFC 5506) */
     bool has_local, has_rtcp_local; /* the peer's packets told which of our addresses it uses */
     uint32_t index;
     uint32_t rtp_socket, rtcp_socket;
@@ -108,8 +111,8 @@ struct stream { /* one encoding of a producer */
         tag; /* changes when the numbering starts anew: the consumers' maps see another stream */
     uint32_t ssrc, rtx_ssrc; /* 0: not known yet */
     uint8_t encoding;
-    bool restarted_once;
-    uint8_t codec; /* of the newest packet, enum rtp_codec */
+    bool keyframe_owed; /* somebody wants one, and it could not be asked for yet */
+    uint8_t codec;      /* of the newest packet, enum rtp_codec */
     uint32_t clock_rate;
     struct source source;
     struct report_clock clock;
@@ -121,8 +124,9 @@ struct stream { /* one encoding of a producer */
     struct timer nack_timer, keyframe_timer, expiry_timer;
     struct consumer *consumers; /* list by stream_next */
     uint32_t consumers_n;
-    uint32_t nackers_n;               /* consumers that may NACK and are not paused */
-    int64_t rtt_max_us;               /* largest among them */
+    uint32_t nackers_n; /* consumers that may NACK and are not paused */
+    int64_t rtt_max_us; /* largest among them */
+    uint16_t records_n; /* its packets between receiving and the end of their fan-out */
     uint16_t batch_first, batch_last; /* records waiting for a round, NONE16 */
     uint16_t round_first;             /* records in the round under way */
     bool in_round, in_batch;          /* is in some round; stands in worker->batch */
@@ -180,6 +184,7 @@ struct record { /* a packet between receiving and the end of its fan-out; its sl
     uint16_t slot, bytes;
     uint16_t next; /* of the same stream; NONE16 ends */
     bool keyframe;
+    bool fresh;   /* the first of its stream, or of a new numbering */
     uint32_t tag; /* the stream's when it came */
     uint32_t seq_ext;
     int64_t arrived_us;
@@ -237,7 +242,8 @@ struct worker {
     struct stream **batch; /* streams with records that are in no round yet */
     uint32_t batch_n;
     struct round rounds[ROUNDS_N];
-    uint32_t round_at; /* whose slice is next */
+    bool command_waits; /* for the rounds under way to end: no new one begins */
+    uint32_t round_at;  /* whose slice is next */
     struct plan_item plan[PLAN_N];
     uint32_t plan_n;
 

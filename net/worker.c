@@ -34,7 +34,8 @@ enum {
     TICK_US = 1000000,
     TRIM_PAGES = 256, /* given back per second: 1 MiB */
     WAIT_MAX_US = 1000000,
-    STANDING_MAX = 4096, /* slots that may stand for receiving: 40 ms at 100,000 packets/s */
+    OUTBOX_FULL_US = 5000, /* how soon it is tried again */
+    STANDING_MAX = 4096,   /* slots that may stand for receiving: 40 ms at 100,000 packets/s */
 };
 
 /* ---- a datagram ---- */
@@ -81,13 +82,14 @@ static enum drop undo_rtx(const struct stream *stream, uint8_t *data, size_t *by
 static enum drop account_media(struct worker *w, struct stream *stream, struct record *record,
                                bool rtx)
 {
-    bool restarted = false;
+    bool restarted = false, first = !stream->source.started;
     enum drop why =
         rtx ? source_recover(&stream->source, record->packet.seq, record->bytes, &record->seq_ext)
             : source_receive(&stream->source, record->packet.seq, record->packet.rtp_ts,
                              record->bytes, record->arrived_us, &record->seq_ext, &restarted);
     if (why != DROP_NONE)
         return why;
+    record->fresh = restarted || first;
     if (restarted) {
         stream->tag = w->tag_next++;
         nack_reset(stream->nack);
@@ -160,11 +162,15 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
             rtp_exts_find(&record.exts, data, &record.packet, &stream->producer->ext_ids);
     }
     record.bytes = (uint16_t)bytes;
+    if (why == DROP_NONE && stream->records_n >= STREAM_RECORDS_MAX)
+        why = DROP_BATCH_FULL; /* not numbered: a gap that can be asked for again */
     if (why == DROP_NONE)
         why = account_media(w, stream, &record, route.rtx);
     if (why == DROP_NONE) {
         note_codec(stream, &record, data);
-        recovery_receive(w, stream, record.seq_ext, record.keyframe);
+        if (record.fresh && !record.keyframe)
+            recovery_fresh(w, stream);
+        recovery_receive(w, stream, record.seq_ext, record.keyframe, route.rtx);
         if (stream->producer->trace_bits != 0)
             event_trace_in(w, stream, &record, route.rtx);
         if (stream->producer->paused)
@@ -226,6 +232,8 @@ static enum drop relay_datagram(struct worker *w, const struct io_event *event, 
         *held = why == DROP_NONE;
     }
     t->dropped += why != DROP_NONE;
+    if (why == DROP_NONE && w->sockets[socket].wildcard)
+        apply_local(t, rtcp && !mux, &event->local);
     return why;
 }
 
@@ -245,6 +253,8 @@ static void on_send_failed(struct worker *w, const struct io_event *event)
     struct transport *t = &w->transports[event->tag];
     bool again = event->error == -EAGAIN || event->error == -ENOBUFS;
     w->count.drops[again ? DROP_SEND_AGAIN : DROP_SEND_ERROR] += event->packets;
+    if (!t->open)
+        return;
     t->send_failed += event->packets;
     t->no_runs |= event->error == -EMSGSIZE || event->error == -EINVAL || event->error == -EIO;
     trace_add(&w->trace, w->now_us, TRACE_SEND_FAILED, event->tag, (uint32_t)-event->error);
@@ -347,10 +357,7 @@ static bool fan_out(struct worker *w)
         fanout_begin(w);
         make_room(w);
     }
-    for (uint32_t i = 0; i < ROUNDS_N; i++)
-        if (w->rounds[i].active)
-            return true;
-    return w->batch_n > 0;
+    return fanout_is_active(w) || w->batch_n > 0;
 }
 
 static void turn_end(struct worker *w, int64_t began_us)
@@ -365,9 +372,16 @@ static void turn_end(struct worker *w, int64_t began_us)
     event_ring(w);
 }
 
+static bool command_is_ready(struct worker *w)
+{
+    return mailbox_take_begin(&w->inbox) != NULL && mailbox_put_begin(&w->outbox) != NULL;
+}
+
 static void worker_turn(struct worker *w, bool busy)
 {
-    int64_t until_us = min_i64(timers_next_us(&w->timers), w->now_us + WAIT_MAX_US);
+    /* Commands that wait for room in the outbox are not announced again. */
+    int64_t most_us = mailbox_take_begin(&w->inbox) != NULL ? OUTBOX_FULL_US : WAIT_MAX_US;
+    int64_t until_us = min_i64(timers_next_us(&w->timers), w->now_us + most_us);
     int result = busy ? io_poll(w->io) : io_wait(w->io, until_us);
     if (result != 0) {
         event_engine_dead(w, result);
@@ -386,6 +400,7 @@ static void worker_loop(struct worker *w)
         apply_commands(w);
         take_events(w);
         busy = fan_out(w);
+        busy |= command_is_ready(w); /* its wake-up may have been seen during the fan-out */
         run_timers(w);
         make_room(w);
         turn_end(w, began_us);

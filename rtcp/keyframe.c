@@ -90,3 +90,9 @@ bool keyframe_expire(struct keyframe *keyframe, int64_t now_us)
     refresh_due(keyframe);
     return false;
 }
+
+void keyframe_unsent(struct keyframe *keyframe)
+{
+    keyframe->waiting = keyframe->again = keyframe->merged = false;
+    keyframe->due_us = INT64_MAX;
+}

@@ -39,6 +39,9 @@ bool keyframe_request(struct keyframe *keyframe, int64_t now_us);
 /* The same, ignoring what is outstanding (a new source, a forced request). Always true. */
 bool keyframe_force(struct keyframe *keyframe, int64_t now_us);
 
+/* The request that was just wanted could not be sent: the next one is tried anew. */
+void keyframe_unsent(struct keyframe *keyframe);
+
 /* A key frame has come: whoever has asked until now is served. */
 void keyframe_receive(struct keyframe *keyframe, int64_t now_us);
 

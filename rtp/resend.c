@@ -63,12 +63,16 @@ void resend_request(struct resend *resend, uint16_t seq, bool sent, int64_t rtt_
         remember_early(resend, seq);
         return;
     }
-    if (is_recent(resend, seq, rtt_us, now_us) || is_queued(resend, seq)) {
+    if (is_recent(resend, seq, rtt_us, now_us)) {
         resend->suppressed++;
         return;
     }
-    if (resend->queue_n == RESEND_QUEUE_N) {
+    if (resend->queue_n == RESEND_QUEUE_N) { /* first: a flood is not searched for in it */
         resend->overflowed++;
+        return;
+    }
+    if (is_queued(resend, seq)) {
+        resend->suppressed++;
         return;
     }
     resend->queue[(resend->queue_at + resend->queue_n++) % RESEND_QUEUE_N] = seq;

@@ -39,7 +39,8 @@ struct seqmap {
     int64_t sent_us;  /* when */
 };
 
-/* `seq_first` and `ts_first` are random, given by the caller (RFC 3550 5.1); a new ssrc starts in [2, 2^15). */
+/* `seq_first` and `ts_first` are random, given by the caller (RFC 3550 5.1); a new ssrc starts in
+ * [2, 2^15). */
 void seqmap_init(struct seqmap *map, uint16_t seq_first, uint32_t ts_first);
 
 struct seqmap_out {

@@ -201,6 +201,7 @@ void rig_producer_defaults(struct command_producer_open *open, uint32_t transpor
     *open = (struct command_producer_open){
         .transport = transport,
         .kind = MEDIA_VIDEO,
+        .rtcp_reduced = true,
         .nack = true,
         .pli = true,
         .fir = true,
