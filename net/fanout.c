@@ -11,13 +11,22 @@ bool fanout_has_room(const struct worker *w)
     return w->records_free_n > RECORDS_SPARE;
 }
 
-void fanout_add(struct worker *w, struct stream *stream, const struct record *record)
+/* The most recently freed, else the lowest that was never used: pages follow use. */
+static uint16_t take_record(struct worker *w)
 {
     ASSERT(w->records_free_n > 0);
-    uint16_t index = w->record_free;
-    struct record *added = &w->records[index];
-    w->record_free = added->next;
     w->records_free_n--;
+    if (w->record_free == NONE16)
+        return w->record_fresh++;
+    uint16_t index = w->record_free;
+    w->record_free = w->records[index].next;
+    return index;
+}
+
+void fanout_add(struct worker *w, struct stream *stream, const struct record *record)
+{
+    uint16_t index = take_record(w);
+    struct record *added = &w->records[index];
 
     *added = *record;
     added->next = NONE16;

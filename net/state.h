@@ -237,7 +237,9 @@ struct worker {
     struct random random;
 
     struct record *records;
-    uint16_t record_free; /* chain by next */
+    uint16_t record_free;  /* chain by next, NONE16 ends */
+    uint16_t record_fresh; /* records from here on have never been used */
+    bool resting;          /* no transport, and memory has been given back */
     uint32_t records_free_n;
     struct stream **batch; /* streams with records that are in no round yet */
     uint32_t batch_n;

@@ -283,9 +283,37 @@ static void take_events(struct worker *w)
 
 /* ---- timers ---- */
 
+static uint32_t streams_max(const struct worker_config *config)
+{
+    return config->producers_max * 2; /* most have one encoding, few PRODUCER_ENCODINGS_MAX */
+}
+
+static void give_back(void *memory, size_t bytes)
+{
+    uintptr_t from = round_up_size((uintptr_t)memory, base_page_bytes());
+    uintptr_t to = ((uintptr_t)memory + bytes) & ~(uintptr_t)(base_page_bytes() - 1);
+    if (from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED); /* refused: it stays */
+}
+
+/* The last transport has gone: what grew with the rooms goes back to the system, once. */
+static void rest(struct worker *w)
+{
+    bool idle = w->count.transports == 0 && w->records_free_n == RECORDS_N;
+    if (idle && !w->resting) {
+        w->record_free = NONE16;
+        w->record_fresh = 0;
+        give_back(w->records, RECORDS_N * sizeof *w->records);
+        give_back(w->nacks, streams_max(&w->config) * sizeof *w->nacks);
+        give_back(w->twccs, w->config.transports_max * sizeof *w->twccs);
+    }
+    w->resting = idle;
+}
+
 static void on_tick(struct worker *w)
 {
     slab_trim(&w->slab, TRIM_PAGES);
+    rest(w);
     atomic_store_explicit(&w->counters.turn_us_max, w->count.turn_us_max, memory_order_relaxed);
     w->count.turn_us_max = 0;
     timers_set(&w->timers, &w->tick_timer, w->now_us + TICK_US);
@@ -425,12 +453,6 @@ static void worker_main(struct worker *w)
 
 /* ---- start and stop ---- */
 
-static uint32_t streams_max(const struct worker_config *config)
-{
-    return config->producers_max *
-           2; /* most producers have one encoding, few have PRODUCER_ENCODINGS_MAX */
-}
-
 static uint32_t timers_max(const struct worker_config *config)
 {
     return 3 * streams_max(config)      /* NACK, key frame, expiry */
@@ -489,8 +511,7 @@ static void take_arrays(struct worker *w)
             arena_take(arena, config->transports_max * sizeof(struct receiver));
     }
     arena_freeze(arena);
-    for (uint16_t i = 0; i < RECORDS_N; i++)
-        w->records[i].next = i + 1 < RECORDS_N ? (uint16_t)(i + 1) : NONE16;
+    w->record_free = NONE16;
     w->records_free_n = RECORDS_N;
 }
 
