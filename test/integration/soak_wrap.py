@@ -65,8 +65,9 @@ def wraps(work, io):
         equal((row["packetCount"], row["packetsDiscarded"]), (FIRST + REST, 0), "of a consumer")
     drops = {reason: n for reason, n in relay.control.drops().items() if n}
     equal(drops, {"none": FIRST + REST}, "packets by what became of them")
-    # What may come on top later is the working set of a busy machine, touched once and bounded: egress
-    # arena (512 KiB), records of a turn (0.4 MiB), books of the slots (0.7 MiB). A leak has no bound.
+    # What may come on top later is the working set of a busy machine, touched once and bounded:
+    # egress arena (512 KiB), records of a turn (0.4 MiB), books of the slots (0.7 MiB). A leak has
+    # no bound.
     check(last - first <= WORKING_SET, f"memory went from {first} to {last} bytes")
     load.stop()
     room.close()
