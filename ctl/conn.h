@@ -43,6 +43,7 @@ struct conn {
     bool skipping; /* the rest of a line that was too long */
     bool ended;    /* it has sent its last byte */
     bool dead;     /* to be disconnected */
+    bool waits;    /* has whole lines left for the next turn */
 
     char *out;
     size_t out_at, out_n, out_room;

@@ -249,23 +249,36 @@ static void conn_rearm(struct control *control, struct conn *conn)
         conn->dead = true;
 }
 
-/* After the events of a turn: requests that wait in buffers, answers, the dead. */
-static void conns_service(struct control *control)
+/* After the events of a turn: requests that wait in buffers. */
+static void conns_ask(struct control *control)
 {
-    control->more = false;
     for (uint32_t i = 0; i < control->conns_high; i++) {
         struct conn *conn = control->conns[i];
         if (!conn)
             continue;
-        bool more = conn_requests(control, conn);
-        control->more |= more;
+        conn->waits = conn_requests(control, conn);
+        control->more |= conn->waits;
+    }
+}
+
+/* At the end of a turn, when all that it had to say to anybody is queued: answers and notices, the
+ * dead. */
+static void conns_send(struct control *control)
+{
+    for (uint32_t i = 0; i < control->conns_high; i++) {
+        struct conn *conn = control->conns[i];
+        if (!conn)
+            continue;
         conn_flush(conn);
-        if (conn->ended && !more && conn->requests_n < CONN_REQUESTS_MAX)
+        if (conn->ended && !conn->waits && conn->requests_n < CONN_REQUESTS_MAX)
             conn_ended(control, conn);
-        if (conn->dead)
+        if (conn->dead) {
             disconnect(control, conn);
-        else
+            control->more =
+                true; /* its tied rooms close: others are told in the next turn, at once */
+        } else {
             conn_rearm(control, conn);
+        }
     }
 }
 
@@ -427,8 +440,10 @@ bool control_turn(struct control *control, int timeout_ms)
         on_event(control, &events[i]);
     if (control->http)
         http_service(control->http, control);
-    conns_service(control);
+    control->more = false;
+    conns_ask(control);
     desks_service(control);
+    conns_send(control);
     housekeeping(control, n == 0);
     return !control->stopping;
 }

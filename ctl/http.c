@@ -90,6 +90,20 @@ bool http_is_busy(const struct http *http)
     return false;
 }
 
+/* One too many: closed at once, or its readiness would wake the control thread for ever. */
+static void conns_refuse(struct http *http)
+{
+    for (size_t i = 0; i < HTTP_CONNS_MAX; i++)
+        if (!http->conns[i])
+            return;
+    for (size_t i = 0; i < HTTP_CONNS_MAX; i++) {
+        int fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0)
+            return;
+        close(fd);
+    }
+}
+
 static void conns_accept(struct http *http, int64_t now_us)
 {
     for (size_t i = 0; i < HTTP_CONNS_MAX; i++) {
@@ -109,6 +123,7 @@ static void conns_accept(struct http *http, int64_t now_us)
         conn->until_us = now_us + (int64_t)HTTP_SECONDS * 1000000;
         http->conns[i] = conn;
     }
+    conns_refuse(http);
 }
 
 static void answer(struct http *http, struct http_conn *conn, struct control *control)

@@ -221,6 +221,9 @@ static void plain_read(struct control *control, struct request *request, struct 
                     "false: on a shared socket the peer is known by its address only");
     if (fields_ok(f) && plain->rtp.shared && !plain->mux && !plain->has_rtcp)
         fields_fail(f, "rtcpListenInfo", "an object: the port of RTCP for a shared socket");
+    if (fields_ok(f) && plain->has_rtcp && !plain->mux && addr_port(&plain->rtp.local) != 0 &&
+        addr_equal(&plain->rtp.local, &plain->rtcp.local))
+        fields_fail(f, "rtcpListenInfo.port", "another port than listenInfo's, or rtcpMux");
     if (fields_ok(f) && sctp)
         fields_fail(f, "enableSctp", "false: data channels come with a later version");
 }
@@ -369,7 +372,8 @@ static void on_connected(struct control *control, struct errand *errand,
         return;
     }
     transport->connected = false;
-    transport->remote = transport->rtcp_remote = (struct addr){0};
+    if (!transport->comedia) /* what was learnt stays */
+        transport->remote = transport->rtcp_remote = (struct addr){0};
     if (outcome->result == -EEXIST)
         request_fail(errand->request, RPC_EXISTS, "ip", "an address that no other transport has",
                      "one that another has on this shared socket",
@@ -466,8 +470,10 @@ void transport_connect(struct control *control, struct request *request, struct 
         memcpy(connect->keys.out, transport->keys.out, sizeof(connect->keys.out));
     }
     transport->connected = true;
-    transport->remote = connect->remote;
-    transport->rtcp_remote = connect->rtcp_remote;
+    if (!transport->comedia) { /* else they are learnt, perhaps already */
+        transport->remote = connect->remote;
+        transport->rtcp_remote = connect->rtcp_remote;
+    }
     errand->object = transport;
     errand->request = request;
     control_errand(control, transport->o.worker, errand);
