@@ -102,6 +102,11 @@ void conn_read(struct conn *conn)
             continue;
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
+        if (got < 0 && errno == ECONNRESET && !conn->gone) {
+            conn->gone =
+                true; /* it left answers unread; its own lines are still there to be read */
+            continue;
+        }
         if (got < 0)
             conn->dead = true;
         else if (got == 0)
@@ -174,8 +179,17 @@ bool conn_send(struct conn *conn, const char *text, size_t bytes)
     return true;
 }
 
+static void output_discard(struct conn *conn)
+{
+    if (conn->out_at < conn->out_n)
+        explicit_bzero(conn->out + conn->out_at, conn->out_n - conn->out_at);
+    conn->out_at = conn->out_n;
+}
+
 void conn_flush(struct conn *conn)
 {
+    if (conn->gone)
+        output_discard(conn);
     while (!conn->dead && conn->out_at < conn->out_n) {
         ssize_t sent = send(conn->fd, conn->out + conn->out_at, conn->out_n - conn->out_at,
                             MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -184,8 +198,9 @@ void conn_flush(struct conn *conn)
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
         if (sent < 0) {
-            conn->dead = true;
-            return;
+            conn->gone = true;
+            output_discard(conn);
+            break;
         }
         explicit_bzero(conn->out + conn->out_at, (size_t)sent);
         conn->out_at += (size_t)sent;

@@ -42,6 +42,8 @@ struct conn {
     size_t in_at, in_n, in_room, scanned_at;
     bool skipping; /* the rest of a line that was too long */
     bool ended;    /* it has sent its last byte */
+    bool gone;     /* nobody reads any more; what it has sent still counts */
+    bool hung;     /* it has closed, and is not polled any more: what it sent is read by turns */
     bool dead;     /* to be disconnected */
     bool waits;    /* has whole lines left for the next turn */
 
@@ -79,7 +81,7 @@ size_t conn_half_bytes(const struct conn *conn);
 /* Queues bytes. False: it reads too little, and is dead from now on. */
 bool conn_send(struct conn *conn, const char *text, size_t bytes);
 
-/* Writes what can be written. Sets `dead` when the other end is gone. */
+/* Writes what can be written. Sets `gone`, and throws the rest away, when nobody reads any more. */
 void conn_flush(struct conn *conn);
 
 static inline size_t conn_queued_bytes(const struct conn *conn)

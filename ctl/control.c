@@ -237,6 +237,8 @@ static void conn_ended(struct control *control, struct conn *conn)
 static void conn_rearm(struct control *control, struct conn *conn)
 {
     uint32_t wanted = 0;
+    if (conn->hung)
+        return; /* see conns_ask() */
     if (!conn->ended && conn->requests_n < CONN_REQUESTS_MAX &&
         conn->in_n - conn->in_at <= RPC_LINE_BYTES_MAX + 1)
         wanted |= EPOLLIN;
@@ -256,8 +258,11 @@ static void conns_ask(struct control *control)
         struct conn *conn = control->conns[i];
         if (!conn)
             continue;
+        if (conn->hung && !conn->ended)
+            conn_read(conn);
         conn->waits = conn_requests(control, conn);
-        control->more |= conn->waits;
+        bool reads = conn->hung && !conn->ended && conn->requests_n < CONN_REQUESTS_MAX;
+        control->more |= conn->waits || (reads && !conn->dead);
     }
 }
 
@@ -289,8 +294,12 @@ static void on_conn(struct control *control, uint32_t slot, uint64_t serial, uin
         return;
     if (events & EPOLLIN)
         conn_read(conn);
-    else if (events & (EPOLLERR | EPOLLHUP)) /* nobody is there to read an answer */
-        conn->dead = true;
+    else if (events & (EPOLLERR | EPOLLHUP)) {
+        /* Nobody is there to read an answer, but what was asked is done. A hang-up is always ready:
+         * once is enough. */
+        conn->gone = conn->hung = true;
+        (void)epoll_ctl(control->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
+    }
 }
 
 /* ---- workers ---- */

@@ -217,6 +217,27 @@ def half_message(work):
     relay.stop()
 
 
+@test((False,), (True,))
+def sends_and_closes(work, answered):
+    """Whole lines count although nobody waits for the answers."""
+    relay = work.relay()
+    files = relay.files()
+    lines = b""
+    for i in range(200):
+        message = {"jsonrpc": "2.0", "method": "router.create", "params": {"mediaCodecs": []}}
+        if answered:
+            message["id"] = i
+        lines += json.dumps(message).encode() + b"\n"
+    hasty = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    hasty.connect(relay.path)
+    hasty.sendall(lines)
+    hasty.close()
+    wait_for(lambda: relay.control.census()["routers"] == 200, "200 rooms")
+    wait_for(lambda: relay.control.census()["connections"] == 1, "the connection to end")
+    equal(relay.files(), files, "open files")
+    relay.stop()
+
+
 @test()
 def thousand_connections(work):
     relay = work.relay()
