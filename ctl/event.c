@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ctl/event.c - what workers say by themselves: addresses learnt, scores, trace events, deaths. */
+#include "core/clock.h"
 #include "ctl/close.h"
 #include "ctl/handlers.h"
 #include "ctl/notify.h"
@@ -86,8 +87,8 @@ static void on_trace(struct control *control, struct object *object,
     if (bit < 0 || bit > 5 || !notify_wanted(control, notice, object))
         return;
     json_t *what = json_pack("{s:s, s:I, s:s, s:o}", "type", trace_type_names[bit], "timestamp",
-                             (json_int_t)(trace->at_us / 1000), "direction",
-                             trace->out ? "out" : "in", "info", trace_info(trace));
+                             (json_int_t)((trace->at_us + clock_wall_us() - clock_now_us()) / 1000),
+                             "direction", trace->out ? "out" : "in", "info", trace_info(trace));
     notify(control, notice, object, json_pack("{s:o}", "trace", what));
 }
 
