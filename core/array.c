@@ -46,15 +46,13 @@ void array_enter(struct array *array, uint32_t index)
 /* Only what lies whole within the array: its ends share their pages with others. */
 static void give_back(const struct array *array, size_t chunk)
 {
-    size_t page = base_page_bytes();
     uintptr_t begin = (uintptr_t)array->items;
     uintptr_t end = begin + array->item_bytes * array->items_n;
     uintptr_t at = (first_chunk(array) + chunk) * ARRAY_CHUNK_BYTES;
     uintptr_t to = at + ARRAY_CHUNK_BYTES;
-    at = round_up_size(at < begin ? begin : at, page);
-    to = (to > end ? end : to) / page * page;
-    if (at < to)
-        (void)madvise((uint8_t *)at, to - at, MADV_DONTNEED); /* refused: it stays resident */
+    at = at < begin ? begin : at;
+    to = to > end ? end : to;
+    base_give_back((void *)at, to - at);
 }
 
 void array_leave(struct array *array, uint32_t index)

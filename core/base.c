@@ -34,6 +34,15 @@ void *base_map(size_t bytes)
     return at;
 }
 
+void base_give_back(void *at, size_t bytes)
+{
+    size_t page = base_page_bytes();
+    uintptr_t from = round_up_size((uintptr_t)at, page);
+    uintptr_t to = ((uintptr_t)at + bytes) / page * page;
+    if (from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED); /* refused: it stays resident */
+}
+
 void base_unmap(void *at, size_t bytes)
 {
     if (at)

@@ -36,6 +36,10 @@ _Noreturn void base_assert_failed(const char *truth, const char *file, int line)
  * the system has none. Start-up only. */
 void *base_map(size_t bytes);
 void base_unmap(void *at, size_t bytes); /* no-op for NULL */
+
+/* The whole pages within [at, at + bytes) go back to the system and come again as zeroes when they
+ * are touched. What is mapped, not what malloc gave. */
+void base_give_back(void *at, size_t bytes);
 size_t base_page_bytes(void);
 
 /* `value` rounded up to a multiple of `step`, a power of two. */

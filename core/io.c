@@ -208,6 +208,17 @@ void io_flush(struct io *io)
     ASSERT(io->egress.queued_n == 0);
 }
 
+void io_rest(struct io *io)
+{
+    if (io->egress.free_n == IO_EGRESS_N)
+        base_give_back(io->egress.memory, (size_t)IO_EGRESS_N * IO_EGRESS_BYTES);
+}
+
+bool io_standing_is_empty(const struct io *io)
+{
+    return io->received_at == io->received_n && io->engine->standing_is_empty(io);
+}
+
 /* Whoever finds it asked for already can go: the worker clears it before it looks at its mailbox.
  */
 void io_wake(struct io *io)

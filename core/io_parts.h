@@ -101,7 +101,8 @@ struct engine {
     void (*close)(struct io *io, uint16_t socket); /* calls io_socket_close() when it is done */
     int (*wait)(struct io *io, int64_t until_us);
     int (*poll)(struct io *io);
-    void (*submit)(struct io *io); /* afterwards no buffer is QUEUED */
+    void (*submit)(struct io *io);                  /* afterwards no buffer is QUEUED */
+    bool (*standing_is_empty)(const struct io *io); /* of what is not queued as received */
 };
 
 struct io {

@@ -271,6 +271,12 @@ static void mmsg_exit(struct io *io)
     io->state = NULL;
 }
 
+static bool mmsg_standing_is_empty(const struct io *io)
+{
+    (void)io; /* recvmmsg receives while it is called */
+    return true;
+}
+
 const struct engine mmsg_engine = {
     .id = IO_ENGINE_MMSG,
     .init = mmsg_init,
@@ -280,4 +286,5 @@ const struct engine mmsg_engine = {
     .wait = mmsg_wait,
     .poll = mmsg_poll,
     .submit = mmsg_submit,
+    .standing_is_empty = mmsg_standing_is_empty,
 };

@@ -386,6 +386,15 @@ static void ring_exit(struct io *io)
         io->sockets[i].armed = false;
 }
 
+/* With deferred task work the kernel receives only while we call it. Without, it may do so at any
+ * return from it, between a look at a slot and giving its page back. */
+static bool ring_standing_is_empty(const struct io *io)
+{
+    const struct ring *ring = io->state;
+    return !(io->missing & IO_FEATURE_DEFER_TASKRUN) && io_uring_cq_ready(&ring->uring) == 0 &&
+           !(IO_URING_READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_CQ_OVERFLOW);
+}
+
 uint32_t io_test_standing(const struct io *io, uint32_t *target)
 {
     const struct ring *ring = io->state;
@@ -404,4 +413,5 @@ const struct engine ring_engine = {
     .wait = ring_wait,
     .poll = ring_poll,
     .submit = ring_submit,
+    .standing_is_empty = ring_standing_is_empty,
 };

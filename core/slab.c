@@ -62,8 +62,9 @@ static int map_books(struct slab *slab)
     slab->idle_since = base_map(slab->slots_n * sizeof(*slab->idle_since));
     slab->cold = base_map(COLD_WORDS * sizeof(*slab->cold));
     slab->cold_any = base_map(COLD_ANY_WORDS * sizeof(*slab->cold_any));
+    slab->touched = base_map(COLD_WORDS * sizeof(*slab->touched));
     bool all = slab->gen && slab->state && slab->warm_next && slab->warm_prev && slab->idle_since &&
-               slab->cold && slab->cold_any;
+               slab->cold && slab->cold_any && slab->touched;
     return all ? 0 : -ENOMEM;
 }
 
@@ -111,6 +112,7 @@ void slab_exit(struct slab *slab)
     base_unmap(slab->idle_since, slab->slots_n * sizeof(*slab->idle_since));
     base_unmap(slab->cold, COLD_WORDS * sizeof(*slab->cold));
     base_unmap(slab->cold_any, COLD_ANY_WORDS * sizeof(*slab->cold_any));
+    base_unmap(slab->touched, COLD_WORDS * sizeof(*slab->touched));
     *slab = (struct slab){0};
 }
 
@@ -127,11 +129,21 @@ static uint32_t page_slots_n(const struct slab *slab, uint32_t first)
     return (uint32_t)min_size(slab->page_slots, slab->slots_n - first);
 }
 
-static bool page_is_cold(const struct slab *slab, uint32_t first)
+static bool page_is_touched(const struct slab *slab, uint32_t first)
 {
-    uint32_t n = page_slots_n(slab, first);
-    uint64_t mask = (n == WORD_SLOTS ? 0 : bit_of(n)) - 1;
-    return (slab->cold[first / WORD_SLOTS] >> first % WORD_SLOTS & mask) == mask;
+    uint32_t page = first / slab->page_slots;
+    return slab->touched[page / 64] & bit_of(page);
+}
+
+/* The kernel has written into a slot of it. */
+static void page_touch(struct slab *slab, uint32_t index)
+{
+    uint32_t first = page_of(slab, index);
+    if (slab->huge || page_is_touched(slab, first))
+        return;
+    uint32_t page = first / slab->page_slots;
+    slab->touched[page / 64] |= bit_of(page);
+    slab->resident_n += page_slots_n(slab, first);
 }
 
 /* Warm slots: a list, linked by index */
@@ -171,11 +183,8 @@ static uint16_t cold_pop(struct slab *slab)
     ASSERT(slab->cold[word] != 0);
     uint32_t index = word * WORD_SLOTS + (uint32_t)__builtin_ctzll(slab->cold[word]);
 
-    uint32_t page = page_of(slab, index);
     if (slab->huge) /* never trimmed, so the lowest cold one is where the resident part ends */
         slab->resident_n = (uint32_t)min_size(round_up_size(index + 1, HUGE_SLOTS), slab->slots_n);
-    else if (page_is_cold(slab, page))
-        slab->resident_n += page_slots_n(slab, page);
 
     slab->cold[word] &= ~bit_of(index);
     if (slab->cold[word] == 0)
@@ -223,6 +232,7 @@ void slab_receive(struct slab *slab, uint16_t index)
 {
     ASSERT(index < slab->slots_n);
     enter(slab, index, SLOT_KERNEL, SLOT_WORKER);
+    page_touch(slab, index);
 }
 
 struct slot_ref slab_hold(struct slab *slab, uint16_t index)
@@ -238,6 +248,8 @@ void slab_release(struct slab *slab, uint16_t index)
     enum slot_state from = slab->state[index];
     ASSERT(from != SLOT_FREE);
     enter(slab, index, from, SLOT_FREE);
+    if (from == SLOT_KERNEL) /* perhaps with the head of an empty datagram */
+        page_touch(slab, index);
 
     if (++slab->gen[index] == 0)
         slab->gen[index] = 1;
@@ -262,37 +274,49 @@ static bool is_cold(const struct slab *slab, uint32_t index)
     return slab->cold[index / WORD_SLOTS] >> index % WORD_SLOTS & 1;
 }
 
-/* Every slot of the page has been free since before the last call, and one has been used before. */
-static bool page_is_idle(const struct slab *slab, uint32_t first)
+/* For how many calls of slab_trim() it has not been used. 256 calls later an old mark looks new:
+ * the page then waits for the next call. */
+static uint8_t idle_intervals(const struct slab *slab, uint32_t index)
 {
-    if (page_is_cold(slab, first))
+    return (uint8_t)(slab->interval - slab->idle_since[index]);
+}
+
+static bool slot_is_idle(const struct slab *slab, uint32_t index, bool standing)
+{
+    if (slab->state[index] == SLOT_FREE)
+        return is_cold(slab, index) || idle_intervals(slab, index) > 0;
+    return standing && slab->state[index] == SLOT_KERNEL &&
+           idle_intervals(slab, index) >= SLAB_STANDING_IDLE;
+}
+
+static bool page_is_idle(const struct slab *slab, uint32_t first, bool standing)
+{
+    if (!page_is_touched(slab, first))
         return false;
     uint32_t n = page_slots_n(slab, first);
-    for (uint32_t i = first; i < first + n; i++) {
-        if (slab->state[i] != SLOT_FREE)
+    for (uint32_t i = first; i < first + n; i++)
+        if (!slot_is_idle(slab, i, standing))
             return false;
-        /* 256 calls later an old mark looks new: the page then waits for the next call. */
-        if (!is_cold(slab, i) && slab->idle_since[i] == slab->interval)
-            return false;
-    }
     return true;
 }
 
-/* The page's slots leave the warm list. Returns how many there were on the page. */
+/* The page's free slots leave the warm list. Returns how many slots there are on the page. */
 static uint32_t cool_page(struct slab *slab, uint32_t first)
 {
     uint32_t n = page_slots_n(slab, first);
+    uint32_t page = first / slab->page_slots;
     for (uint32_t i = first; i < first + n; i++) {
-        if (is_cold(slab, i))
+        if (slab->state[i] != SLOT_FREE || is_cold(slab, i))
             continue;
         warm_unlink(slab, (uint16_t)i);
         add_cold(slab, i);
     }
+    slab->touched[page / 64] &= ~bit_of(page);
     slab->resident_n -= n;
     return n;
 }
 
-/* Slots [first, end) are whole pages, all cold. */
+/* Slots [first, end) are whole pages, and nothing is in them. */
 static void give_back(struct slab *slab, uint32_t first, uint32_t end)
 {
     if (first == end)
@@ -301,16 +325,17 @@ static void give_back(struct slab *slab, uint32_t first, uint32_t end)
     ASSERT(madvise(slab_slot(slab, (uint16_t)first), bytes, MADV_DONTNEED) == 0);
 }
 
-uint32_t slab_trim(struct slab *slab, uint32_t pages_max)
+uint32_t slab_trim(struct slab *slab, uint32_t pages_max, bool standing)
 {
     uint32_t given_n = 0;
     uint32_t run_first = 0, run_end = 0; /* neighbours go back in one call */
     uint32_t look_n = (uint32_t)min_size(SLAB_TRIM_LOOK, slab->slots_n);
     uint32_t at = slab->trim_at;
 
-    for (uint32_t looked = 0; looked < look_n && pages_max > 0 && slab->warm_n > 0 && !slab->huge;
+    for (uint32_t looked = 0;
+         looked < look_n && pages_max > 0 && slab->resident_n > 0 && !slab->huge;
          looked += slab->page_slots) {
-        if (page_is_idle(slab, at)) {
+        if (page_is_idle(slab, at, standing)) {
             if (run_end != at) {
                 give_back(slab, run_first, run_end);
                 run_first = at;

@@ -34,6 +34,7 @@ enum {
     SLOT_PACKET_BYTES_MAX = SLOT_BYTES - SLOT_HEAD,
     SLAB_SLOTS_MAX = 65535,
     SLAB_TRIM_LOOK = 16384,
+    SLAB_STANDING_IDLE = 8, /* calls of slab_trim() after which a standing slot counts as unused */
     SLOT_NONE = 0xffff,
 };
 
@@ -55,7 +56,7 @@ struct slab {
     uint32_t slots_n;
     uint32_t free_n; /* warm and cold: what slab_take() can give */
     uint32_t kernel_n, worker_n, held_n;
-    uint32_t resident_n; /* slots that stand on pages which may be resident */
+    uint32_t resident_n; /* slots on pages that have been written to and not given back */
     uint16_t worker;     /* goes into slot_ref.worker */
     bool huge;
 
@@ -67,6 +68,7 @@ struct slab {
     uint32_t warm_n;
     uint64_t *cold;      /* a bit per slot */
     uint64_t *cold_any;  /* a bit per word of `cold` that is not 0 */
+    uint64_t *touched;   /* a bit per page: counted in resident_n; not used with huge pages */
     uint8_t *idle_since; /* per slot: `interval` of its release */
     uint8_t interval;    /* counts calls of slab_trim() */
     uint32_t trim_at;    /* slot where the next slab_trim() begins to look */
@@ -77,7 +79,7 @@ struct slab {
 
 /* Maps `slots_n` slots (2..SLAB_SLOTS_MAX). `huge` asks for transparent huge pages (memory is then
  * resident in 2 MiB steps and is not trimmed). 0, -EINVAL (count), -ENOMEM.
- * Resident beside the slots in use: 13 bytes for each slot that was ever used, and 8 KiB. */
+ * Resident beside the slots in use: 13 bytes for each slot that was ever used, and 12 KiB. */
 int slab_init(struct slab *slab, uint32_t slots_n, uint16_t worker, bool huge);
 void slab_exit(struct slab *slab);
 
@@ -98,8 +100,11 @@ const uint8_t *slab_find(const struct slab *slab, struct slot_ref ref);
 
 /* Gives the pages of slots back to the system that have not been used since the last call, at most
  * `pages_max` of them (bounded work: it also looks at no more than SLAB_TRIM_LOOK slots and goes on
- * from there in the next call). Call it about once a second. Returns the slots given back. */
-uint32_t slab_trim(struct slab *slab, uint32_t pages_max);
+ * from there in the next call). Call it about once a second. Returns the slots given back.
+ * `standing`: slots in KERNEL count too, after SLAB_STANDING_IDLE calls. Only while no datagram is
+ * in one of them and the kernel cannot write into one meanwhile: what it had written would be lost.
+ */
+uint32_t slab_trim(struct slab *slab, uint32_t pages_max, bool standing);
 
 static inline uint8_t *slab_slot(const struct slab *slab, uint16_t index)
 {

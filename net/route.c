@@ -132,10 +132,12 @@ static enum drop learn_ssrc(struct worker *w, struct stream *stream, uint32_t ss
 }
 
 /* First packet of an ssrc that nobody signalled. RTX is told by its payload type when RRID is not
- * sent. */
+ * sent. Ssrc 0 is never learnt: it stands for "not known yet" here. */
 static enum drop route_learn(struct worker *w, struct transport *transport, const uint8_t *data,
                              const struct rtp_packet *packet, struct route *route)
 {
+    if (packet->ssrc == 0)
+        return DROP_NO_PRODUCER;
     for (struct producer *p = transport->producers; p != NULL; p = p->transport_next) {
         struct rtp_exts exts;
         bool rid_only = false;

@@ -239,7 +239,8 @@ struct worker {
     struct record *records;
     uint16_t record_free;  /* chain by next, NONE16 ends */
     uint16_t record_fresh; /* records from here on have never been used */
-    bool resting;          /* no transport, and memory has been given back */
+    bool silent, idle;     /* nothing was sent in the last tick; and there is no transport */
+    uint64_t sent_at_tick;
     uint32_t records_free_n;
     struct stream **batch; /* streams with records that are in no round yet */
     uint32_t batch_n;

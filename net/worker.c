@@ -288,31 +288,31 @@ static uint32_t streams_max(const struct worker_config *config)
     return config->producers_max * 2; /* most have one encoding, few PRODUCER_ENCODINGS_MAX */
 }
 
-static void give_back(void *memory, size_t bytes)
-{
-    uintptr_t from = round_up_size((uintptr_t)memory, base_page_bytes());
-    uintptr_t to = ((uintptr_t)memory + bytes) & ~(uintptr_t)(base_page_bytes() - 1);
-    if (from < to)
-        (void)madvise((void *)from, to - from, MADV_DONTNEED); /* refused: it stays */
-}
-
-/* The last transport has gone: what grew with the rooms goes back to the system, once. */
+/* Nothing was sent for a whole tick: what a busy turn touches goes back to the system. When the
+ * last transport has gone, so does what grew with the rooms. */
 static void rest(struct worker *w)
 {
-    bool idle = w->count.transports == 0 && w->records_free_n == RECORDS_N;
-    if (idle && !w->resting) {
+    uint64_t sent = io_counters(w->io)->packets_out;
+    bool silent = sent == w->sent_at_tick && w->records_free_n == RECORDS_N;
+    bool idle = silent && w->count.transports == 0;
+    w->sent_at_tick = sent;
+    if (silent && !w->silent) {
         w->record_free = NONE16;
         w->record_fresh = 0;
-        give_back(w->records, RECORDS_N * sizeof *w->records);
-        give_back(w->nacks, streams_max(&w->config) * sizeof *w->nacks);
-        give_back(w->twccs, w->config.transports_max * sizeof *w->twccs);
+        base_give_back(w->records, RECORDS_N * sizeof *w->records);
+        io_rest(w->io);
     }
-    w->resting = idle;
+    if (idle && !w->idle) {
+        base_give_back(w->nacks, streams_max(&w->config) * sizeof *w->nacks);
+        base_give_back(w->twccs, w->config.transports_max * sizeof *w->twccs);
+    }
+    w->silent = silent;
+    w->idle = idle;
 }
 
 static void on_tick(struct worker *w)
 {
-    slab_trim(&w->slab, TRIM_PAGES);
+    slab_trim(&w->slab, TRIM_PAGES, io_standing_is_empty(w->io));
     rest(w);
     atomic_store_explicit(&w->counters.turn_us_max, w->count.turn_us_max, memory_order_relaxed);
     w->count.turn_us_max = 0;

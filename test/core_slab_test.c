@@ -154,7 +154,7 @@ START_TEST(exhaustion_is_an_answer)
     ck_assert_uint_eq(slab.free_n, 0);
     ck_assert_uint_eq(slab_take(&slab), SLOT_NONE);
     ck_assert_uint_eq(slab_take(&slab), SLOT_NONE);
-    ck_assert_uint_eq(slab.resident_n, slots_n[_i]);
+    ck_assert_uint_eq(slab.resident_n, 0); /* nothing has been received yet */
 
     uint16_t last = (uint16_t)(slots_n[_i] - 1);
     slab_release(&slab, last);
@@ -260,7 +260,7 @@ enum { MODEL_SLOTS = 301, MODEL_STEPS = 100000 };
 struct model_slot {
     enum slot_state state;
     struct slot_ref ref, stale;
-    uint64_t mark; /* written into the packet while it is not FREE */
+    uint64_t mark; /* written into the slot when it leaves KERNEL, as a datagram would be */
 };
 
 static void model_take(struct slab *slab, struct model_slot *model, uint32_t free_n, uint64_t mark)
@@ -274,15 +274,17 @@ static void model_take(struct slab *slab, struct model_slot *model, uint32_t fre
         ck_abort_msg("took %u, which is not free", index);
     model[index].state = SLOT_KERNEL;
     model[index].mark = mark;
-    memcpy(slab_slot(slab, index), &mark, sizeof(mark));
-    memcpy(slab_slot(slab, index) + SLOT_BYTES - sizeof(mark), &mark, sizeof(mark));
 }
 
 static void model_advance(struct slab *slab, struct model_slot *slot, uint16_t index, bool release)
 {
     if (slot->state == SLOT_FREE)
         return;
-    const uint8_t *at = slab_slot(slab, index);
+    uint8_t *at = slab_slot(slab, index);
+    if (slot->state == SLOT_KERNEL) {
+        memcpy(at, &slot->mark, sizeof(slot->mark));
+        memcpy(at + SLOT_BYTES - sizeof(slot->mark), &slot->mark, sizeof(slot->mark));
+    }
     if (memcmp(at, &slot->mark, sizeof(slot->mark)) != 0 ||
         memcmp(at + SLOT_BYTES - sizeof(slot->mark), &slot->mark, sizeof(slot->mark)) != 0)
         ck_abort_msg("somebody wrote into slot %u", index);
@@ -336,7 +338,7 @@ START_TEST(random_operations_agree_with_the_model)
         else
             model_advance(&slab, &model[index], index, random_below(&random, swells ? 16 : 2) == 0);
         if (step % 100 == 0)
-            given_n += slab_trim(&slab, random_below(&random, 20));
+            given_n += slab_trim(&slab, random_below(&random, 20), random_below(&random, 2) == 0);
         if (step % 500 == 0)
             model_check(&slab, model);
     }
@@ -386,17 +388,19 @@ START_TEST(unused_pages_are_given_back_after_an_interval)
     struct slab slab = opened(4 * N);
     use(&slab, N, 1);
     ck_assert_uint_eq(slab.resident_n, N);
-    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX), 0); /* all were used since "the last call" */
-    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX), N);
+    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, false),
+                      0); /* all were used since "the last call" */
+    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, false), N);
     ck_assert_uint_eq(slab.resident_n, 0);
     ck_assert_uint_eq(resident_slots(&slab), 0);
     ck_assert_uint_eq(slab.free_n, 4 * N);
-    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX), 0);
+    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, false), 0);
 
     /* They come again as zero, the lowest first. */
     uint16_t index = slab_take(&slab);
     ck_assert_uint_eq(index, 0);
     ck_assert_uint_eq(slab_slot(&slab, index)[0], 0);
+    slab_receive(&slab, index);
     ck_assert_uint_eq(slab.resident_n, 2);
     slab_exit(&slab);
 }
@@ -408,9 +412,9 @@ START_TEST(pages_in_use_stay)
     enum { N = 1000, BUSY = 100 };
     struct slab slab = opened(N);
     use(&slab, N, 2);
-    slab_trim(&slab, UINT32_MAX);
+    slab_trim(&slab, UINT32_MAX, false);
     use(&slab, BUSY, 3); /* a part of them is used in this interval */
-    uint32_t given_n = slab_trim(&slab, UINT32_MAX);
+    uint32_t given_n = slab_trim(&slab, UINT32_MAX, false);
     ck_assert_uint_le(given_n, N - BUSY);
     ck_assert_uint_ge(given_n, N - 2 * BUSY); /* each used slot can keep one neighbour */
     ck_assert_uint_eq(slab.resident_n, N - given_n);
@@ -420,12 +424,40 @@ START_TEST(pages_in_use_stay)
     struct slot_ref ref = held(&slab);
     memset(slab_packet(&slab, ref.index), 0x5a, 100);
     for (int i = 0; i < 600; i++) /* over the wrap of the interval's counter */
-        slab_trim(&slab, UINT32_MAX);
+        slab_trim(&slab, UINT32_MAX, false);
     ck_assert_uint_eq(slab.resident_n, 2);
     const uint8_t *packet = slab_find(&slab, ref);
     ck_assert_ptr_nonnull(packet);
     for (int i = 0; i < 100; i++)
         ck_assert_uint_eq(packet[i], 0x5a);
+    slab_exit(&slab);
+}
+
+END_TEST
+
+/* A burst made many slots stand; the kernel goes round all of them, and then nothing comes. */
+START_TEST(what_stands_unused_is_given_back_when_asked_for)
+{
+    enum { N = 1000 };
+    struct slab slab = opened(N);
+    use(&slab, N, 6);
+    for (int i = 0; i < N; i++)
+        ck_assert_uint_ne(slab_take(&slab), SLOT_NONE);
+    uint16_t last = (uint16_t)(N - 1);
+    slab_receive(&slab, last);
+    for (int i = 0; i < SLAB_STANDING_IDLE; i++) /* perhaps of a slow stream */
+        ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, true), 0);
+    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, false), 0);
+    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, true), N - 2); /* but for the received one */
+    ck_assert_uint_eq(slab.resident_n, 2);
+    ck_assert_uint_eq(resident_slots(&slab), 2);
+    ck_assert_uint_eq(slab.kernel_n, N - 1);
+
+    /* They stand all the same, and count again when something has come. */
+    memset(slab_slot(&slab, 0), 0xab, SLOT_BYTES);
+    slab_receive(&slab, 0);
+    ck_assert_uint_eq(slab.resident_n, 4);
+    ck_assert_uint_eq(resident_slots(&slab), 4);
     slab_exit(&slab);
 }
 
@@ -439,8 +471,8 @@ START_TEST(warm_slots_come_before_those_given_back)
     slab_release(&slab, 2);
     slab_release(&slab, 3);
     slab_release(&slab, 8); /* its neighbour stays taken */
-    slab_trim(&slab, 100);
-    ck_assert_uint_eq(slab_trim(&slab, 100), 2);
+    slab_trim(&slab, 100, false);
+    ck_assert_uint_eq(slab_trim(&slab, 100, false), 2);
     ck_assert_uint_eq(slab_take(&slab), 8);
     ck_assert_uint_eq(slab_take(&slab), 2);
     ck_assert_uint_eq(slab_take(&slab), 3);
@@ -454,14 +486,14 @@ START_TEST(a_trim_is_bounded_and_goes_on_where_it_was)
 {
     struct slab slab = opened(SLAB_SLOTS_MAX);
     use(&slab, SLAB_SLOTS_MAX, 4);
-    slab_trim(&slab, 0);
-    ck_assert_uint_eq(slab_trim(&slab, 0), 0);
-    ck_assert_uint_eq(slab_trim(&slab, 10), 20);
+    slab_trim(&slab, 0, false);
+    ck_assert_uint_eq(slab_trim(&slab, 0, false), 0);
+    ck_assert_uint_eq(slab_trim(&slab, 10, false), 20);
     ck_assert_uint_eq(slab.resident_n, SLAB_SLOTS_MAX - 20);
-    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX), SLAB_TRIM_LOOK);
+    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, false), SLAB_TRIM_LOOK);
     uint32_t calls_n = 0;
     while (slab.resident_n > 0 && calls_n < 8) {
-        slab_trim(&slab, UINT32_MAX);
+        slab_trim(&slab, UINT32_MAX, false);
         calls_n++;
     }
     ck_assert_uint_eq(slab.resident_n, 0);
@@ -480,10 +512,10 @@ START_TEST(the_odd_last_slot_has_a_page_of_its_own)
     struct slab slab = opened(5);
     use(&slab, 5, 5);
     ck_assert_uint_eq(slab.resident_n, 5);
-    slab_trim(&slab, 100);
-    ck_assert_uint_eq(slab_trim(&slab, 1), 2);
-    ck_assert_uint_eq(slab_trim(&slab, 1), 2);
-    ck_assert_uint_eq(slab_trim(&slab, 1), 1);
+    slab_trim(&slab, 100, false);
+    ck_assert_uint_eq(slab_trim(&slab, 1, false), 2);
+    ck_assert_uint_eq(slab_trim(&slab, 1, false), 2);
+    ck_assert_uint_eq(slab_trim(&slab, 1, false), 1);
     ck_assert_uint_eq(slab.resident_n, 0);
     ck_assert_uint_eq(resident_slots(&slab), 0);
     slab_exit(&slab);
@@ -522,7 +554,7 @@ START_TEST(an_idle_slab_of_any_size_costs_little)
     ck_assert_uint_lt(books_bytes(&slab), 32 * 1024);
     for (uint64_t i = 0; i < 100; i++) { /* 64 slots stand, some of them come and go */
         use(&slab, 64, i);
-        slab_trim(&slab, 64);
+        slab_trim(&slab, 64, false);
     }
     ck_assert_uint_eq(resident_slots(&slab), 64);
     ck_assert_uint_lt(books_bytes(&slab), 48 * 1024);
@@ -550,7 +582,7 @@ START_TEST(the_process_gives_its_memory_back)
     use(&slab, 20000, 1);
     ck_assert_uint_ge(process_bytes(), before + 20000 * (uint64_t)SLOT_BYTES);
     for (int i = 0; i < 8; i++)
-        slab_trim(&slab, UINT32_MAX);
+        slab_trim(&slab, UINT32_MAX, false);
     /* 13 bytes of books for each slot ever used, and page ends */
     ck_assert_uint_le(process_bytes(), before + 20000 * 13 + 256 * 1024);
     slab_exit(&slab);
@@ -574,7 +606,7 @@ START_TEST(huge_pages_are_aligned_and_not_trimmed)
     ck_assert_uint_eq(slab.resident_n, N);
     ck_assert_uint_le(resident_slots(&slab), slab.resident_n);
     for (int i = 0; i < 4; i++)
-        ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX), 0);
+        ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, false), 0);
     ck_assert_uint_eq(slab.resident_n, N);
     slab_exit(&slab);
 }
@@ -705,6 +737,7 @@ Suite *core_slab_suite(void)
     tcase_add_test(memory, a_small_load_stays_on_few_pages);
     tcase_add_test(memory, unused_pages_are_given_back_after_an_interval);
     tcase_add_test(memory, pages_in_use_stay);
+    tcase_add_test(memory, what_stands_unused_is_given_back_when_asked_for);
     tcase_add_test(memory, warm_slots_come_before_those_given_back);
     tcase_add_test(memory, a_trim_is_bounded_and_goes_on_where_it_was);
     tcase_add_test(memory, the_odd_last_slot_has_a_page_of_its_own);

@@ -333,6 +333,24 @@ START_TEST(new_ssrcs_without_end_leave_nothing_behind)
 
 END_TEST
 
+/* To the streams 0 means that no ssrc is known: one that was learnt would never be forgotten. */
+START_TEST(ssrc_0_is_not_learnt)
+{
+    struct scene s;
+    scene_open(&s, _i);
+    uint32_t producer = produce(&s, "0", "a", 0, NULL);
+    consume(&s, producer, 0, CONSUMER);
+    struct packet packet = {.seq = 1, .pt = 96, .mid = "0", .rid = "a"};
+    send_packet(&s, &packet);
+    rig_wait_drops(&s.rig, DROP_NO_PRODUCER, 1);
+    packet.ssrc = 0x1100;
+    send_packet(&s, &packet);
+    expect(&s, CONSUMER, 0x1100, 1000);
+    scene_close(&s);
+}
+
+END_TEST
+
 START_TEST(a_producer_whose_ssrc_is_taken_is_refused)
 {
     struct scene s;
@@ -406,6 +424,7 @@ Suite *net_route_suite(void)
     TCase *limits = tcase_create("limits");
     tcase_set_timeout(limits, 60);
     tcase_add_loop_test(limits, new_ssrcs_without_end_leave_nothing_behind, 0, 2);
+    tcase_add_loop_test(limits, ssrc_0_is_not_learnt, 0, 2);
     tcase_add_loop_test(limits, a_producer_whose_ssrc_is_taken_is_refused, 0, 2);
     tcase_add_loop_test(limits, streams_run_out_and_leave_nothing_half_open, 0, 2);
     suite_add_tcase(suite, limits);
