@@ -28,17 +28,37 @@ static void account_out(struct transport *transport, size_t packets, size_t byte
     transport->packets_out += packets;
     transport->bytes_out += bytes;
     transport->rtp_out += packets;
-    rate_add(&transport->rate_out, bytes, now_us);
+    rate_add(&transport->rate_out, (uint32_t)packets, bytes, now_us);
 }
 
-static void account_consumer(struct worker *w, const struct plan_item *item, size_t bytes)
+struct tally { /* of consecutive packets of one consumer in a run */
+    struct consumer *consumer;
+    uint32_t packets;
+    size_t bytes, payload_bytes;
+};
+
+static void tally_end(struct worker *w, struct tally *tally)
 {
-    struct consumer *c = item->consumer;
-    c->packets++;
-    c->bytes += bytes;
-    c->payload_bytes += item->record->packet.payload_bytes;
-    rate_add(&c->rate, bytes, w->now_us);
-    w->count.forwarded++;
+    struct consumer *c = tally->consumer;
+    if (c == NULL)
+        return;
+    c->packets += tally->packets;
+    c->bytes += tally->bytes;
+    c->payload_bytes += tally->payload_bytes;
+    rate_add(&c->rate, tally->packets, tally->bytes, w->now_us);
+    w->count.forwarded += tally->packets;
+    *tally = (struct tally){0};
+}
+
+static void tally_add(struct worker *w, struct tally *tally, const struct plan_item *item,
+                      size_t bytes)
+{
+    if (tally->consumer != item->consumer)
+        tally_end(w, tally);
+    tally->consumer = item->consumer;
+    tally->packets++;
+    tally->bytes += bytes;
+    tally->payload_bytes += item->record->packet.payload_bytes;
 }
 
 /* RFC 3550 5.1: the last byte counts the padding, itself included. */
@@ -126,6 +146,7 @@ static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t
     uint16_t socket = w->sockets[transport->rtp_socket].io;
     size_t segment = 0, last = 0, total = 0;
     uint32_t filled = 0, used = 0;
+    struct tally tally = {0};
 
     while (used < run.n) {
         const struct plan_item *item = &w->plan[first + used];
@@ -137,7 +158,7 @@ static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t
             io_egress_untake(w->io, buffer);
             break;
         }
-        account_consumer(w, item, bytes);
+        tally_add(w, &tally, item, bytes);
         if (filled == 0)
             segment = bytes;
         ASSERT(bytes <= segment); /* planned sizes hold */
@@ -145,6 +166,7 @@ static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t
         total += bytes;
         buffers[filled++] = buffer;
     }
+    tally_end(w, &tally);
     if (filled == 1)
         io_send(w->io, socket, &transport->remote, from_of(transport), buffers[0], segment,
                 transport->index);

@@ -49,6 +49,7 @@ enum {
     PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
     NONE16 = 0xffff,
+    LINE_BYTES = 64, /* of a cache */
 };
 
 static_assert(PACKET_BYTES_MAX + SEAL_OVERHEAD_RTP + 144 <= IO_EGRESS_BYTES, "libsrtp2's slack");
@@ -71,28 +72,36 @@ struct socket_state {
 };
 
 struct transport {
-    bool open, comedia, srtp_wanted, no_runs;
-    bool compound_feedback;         /* the peer does not take reduced-size RTCP (RFC 5506) */
-    bool has_local, has_rtcp_local; /* the peer's packets told which of our addresses it uses */
+    /* looked at and written for everything that is sent: prefetch_receivers() fetches these lines
+     */
+    _Alignas(LINE_BYTES) struct seal *seal;
+    struct addr remote;
+    uint32_t rtp_socket;
     uint32_t index;
-    uint32_t rtp_socket, rtcp_socket;
-    uint32_t ssrc;      /* ours, for feedback and receiver reports */
-    uint16_t twcc_next; /* transport-wide number of the next packet out */
-    bool twcc_started;  /* its recorder is in use: a producer negotiated transport-wide feedback */
-    uint8_t rrtr_n;
-    struct seal *seal;
-    struct addr remote, rtcp_remote;
-    struct addr local, rtcp_local; /* where to send from, when the socket is bound to a wildcard */
-    struct producer *producers;
-    struct consumer *consumers;
+    bool open, comedia, srtp_wanted, no_runs;
+    bool has_local, has_rtcp_local; /* the peer's packets told which of our addresses it uses */
+    uint16_t twcc_next;             /* transport-wide number of the next packet out */
+    struct addr local;              /* where to send from, when the socket is bound to a wildcard */
 
     struct {
         uint32_t round_id, receiver;
     } mark[ROUNDS_N]; /* receiver entry of this transport in a round */
 
-    uint64_t packets_in, bytes_in, packets_out, bytes_out;
-    uint64_t rtp_in, rtp_out, rtcp_in, rtcp_out, send_failed, dropped;
-    struct rate rate_in, rate_out;
+    uint64_t packets_out, bytes_out, rtp_out;
+    struct rate rate_out;
+    /* receiving */
+    uint64_t packets_in, bytes_in, rtp_in;
+    struct rate rate_in;
+    /* the rest */
+    bool compound_feedback; /* the peer does not take reduced-size RTCP (RFC 5506) */
+    bool twcc_started; /* its recorder is in use: a producer negotiated transport-wide feedback */
+    uint8_t rrtr_n;
+    uint32_t rtcp_socket;
+    uint32_t ssrc; /* ours, for feedback and receiver reports */
+    struct addr rtcp_remote, rtcp_local;
+    struct producer *producers;
+    struct consumer *consumers;
+    uint64_t rtcp_in, rtcp_out, send_failed, dropped;
     struct rtt rtt;
     struct timer report_timer, twcc_timer;
 
@@ -150,9 +159,10 @@ struct producer {
 };
 
 struct consumer {
-    /* read and written for every packet */
-    struct transport *transport;
+    /* read and written for every packet: prefetch_receivers() fetches the beginnings of these */
+    _Alignas(LINE_BYTES) struct transport *transport;
     struct stream *stream;
+    struct consumer *stream_next;
     struct consumer *work_next; /* next of the same receiver in a round */
     bool open, paused, nack;
     uint8_t priority;
@@ -161,13 +171,13 @@ struct consumer {
     uint32_t trace_bits;
     uint64_t packets, bytes;
     uint64_t payload_bytes; /* octets of sender reports */
-    struct rate rate;
-    struct seqmap map;
     struct rewrite rewrite;
+    struct seqmap map;
+    struct resend resend;
+    struct rate rate;
     /* recovery */
     uint16_t rtx_seq;
     uint64_t packets_rtx, bytes_rtx, dropped;
-    struct resend resend;
     struct timer resend_timer;
     /* feedback */
     struct rtt rtt;
@@ -176,7 +186,7 @@ struct consumer {
     struct score score;
     uint64_t nacks, nacked, plis, firs;
     struct consumer *transport_next, *transport_prev;
-    struct consumer *stream_next, *stream_prev;
+    struct consumer *stream_prev;
     char cname[CNAME_BYTES_MAX];
 };
 

@@ -224,7 +224,7 @@ static enum drop relay_datagram(struct worker *w, const struct io_event *event, 
         return why;
     t->packets_in++;
     t->bytes_in += event->bytes;
-    rate_add(&t->rate_in, event->bytes, w->now_us);
+    rate_add(&t->rate_in, 1, event->bytes, w->now_us);
     if (rtcp) {
         why = relay_feedback(w, t, event, learn);
     } else {

@@ -12,7 +12,9 @@ enum {
 
 int64_t report_next_us(int64_t now_us, struct random *random)
 {
-    return now_us + REPORT_INTERVAL_US + random_below(random, REPORT_INTERVAL_US / 2 + 1);
+    int64_t after_us = REPORT_INTERVAL_US + random_below(random, REPORT_INTERVAL_US / 2 + 1);
+    int64_t due_us = (now_us + after_us + REPORT_GRID_US - 1) / REPORT_GRID_US * REPORT_GRID_US;
+    return due_us - now_us > REPORT_INTERVAL_US * 3 / 2 ? due_us - REPORT_GRID_US : due_us;
 }
 
 /* RTP time of a duration, modulo 2^32; in two parts, so that days of it do not overflow. */

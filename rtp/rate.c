@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* rtp/rate.c - packets and bytes a second over a sliding window of one second in 20 steps. */
+/* rtp/rate.c - packets and bytes a second over a sliding window of one second in 10 steps. */
 #include "rtp/rate.h"
 
 static unsigned place(int64_t step)
@@ -11,13 +11,13 @@ static void advance(struct rate *rate, int64_t step)
 {
     int64_t passed = min_i64(step - rate->step, RATE_STEPS);
     for (int64_t i = 0; i < passed; i++) {
-        rate->bytes[place(step - i)] = 0;
-        rate->packets[place(step - i)] = 0;
+        rate->steps[place(step - i)].bytes = 0;
+        rate->steps[place(step - i)].packets = 0;
     }
     rate->step = step;
 }
 
-void rate_add(struct rate *rate, size_t bytes, int64_t now_us)
+void rate_add(struct rate *rate, uint32_t packets, size_t bytes, int64_t now_us)
 {
     int64_t step = now_us / RATE_STEP_US;
     if (step > rate->step)
@@ -26,12 +26,9 @@ void rate_add(struct rate *rate, size_t bytes, int64_t now_us)
         step = rate->step;
 
     unsigned at = place(step);
-    if (rate->bytes[at] <= UINT32_MAX - (uint32_t)bytes)
-        rate->bytes[at] += (uint32_t)bytes;
-    if (rate->packets[at] < UINT16_MAX)
-        rate->packets[at]++;
-    rate->packets_total++;
-    rate->bytes_total += bytes;
+    if (rate->steps[at].bytes <= UINT32_MAX - (uint32_t)bytes)
+        rate->steps[at].bytes += (uint32_t)bytes;
+    rate->steps[at].packets += packets;
 }
 
 /* The sum over the steps that are in the window at `now_us`. */
@@ -41,8 +38,8 @@ static void sum(const struct rate *rate, int64_t now_us, uint64_t *bytes, uint64
     *packets = 0;
     int64_t first = max_i64(now_us / RATE_STEP_US, rate->step) - RATE_STEPS + 1;
     for (int64_t step = max_i64(first, rate->step - RATE_STEPS + 1); step <= rate->step; step++) {
-        *bytes += rate->bytes[place(step)];
-        *packets += rate->packets[place(step)];
+        *bytes += rate->steps[place(step)].bytes;
+        *packets += rate->steps[place(step)].packets;
     }
 }
 

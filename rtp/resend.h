@@ -22,10 +22,10 @@ enum {
 };
 
 struct resend {
-    uint16_t queue[RESEND_QUEUE_N];
+    uint8_t early_n; /* looked at for every packet that is sent */
     uint8_t queue_at, queue_n;
-    uint8_t early_n;
     uint16_t early[RESEND_EARLY_N]; /* oldest first */
+    uint16_t queue[RESEND_QUEUE_N];
 
     struct {
         uint16_t seq;

@@ -22,6 +22,7 @@ struct rewrite {
     bool ext_two_byte;
     uint8_t mid_bytes;
     uint8_t pt_n;
+    char mid[RTP_MID_BYTES_MAX];
 
     struct {
         uint8_t in;    /* as the producer sends it */
@@ -30,8 +31,6 @@ struct rewrite {
         uint8_t codec; /* enum rtp_codec */
         uint32_t clock_rate;
     } pt[REWRITE_PT_MAX];
-
-    char mid[RTP_MID_BYTES_MAX];
 };
 
 /* Index into pt[] for a payload type in, or -1: the consumer does not take it. */

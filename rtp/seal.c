@@ -15,6 +15,7 @@
 #include "rtp/sealout.h"
 
 enum {
+    IN_CAPACITY_MIN = 4,
     RTCP_HEAD_BYTES = 8, /* up to the sender's ssrc */
     SRTCP_INDEX_BYTES = 4,
 };
@@ -25,10 +26,13 @@ struct seal {
     struct sealout outs;
     enum seal_suite suite;
     srtp_t in;
-    uint32_t in_n, in_clock;
-    uint64_t in_parked; /* bit per place of in_ssrc */
-    uint32_t in_ssrc[SEAL_STREAMS_IN_MAX];
-    uint32_t in_used[SEAL_STREAMS_IN_MAX]; /* in_clock of the last packet */
+    uint32_t in_n, in_capacity, in_clock;
+    uint64_t in_parked; /* bit per place of ins[] */
+
+    struct seal_in {
+        uint32_t ssrc;
+        uint32_t used; /* in_clock of the last packet */
+    } * ins;           /* most peers send from few ssrcs: grows with them */
 };
 
 /* ---- library */
@@ -98,6 +102,7 @@ void seal_exit(struct seal *seal)
     if (!seal)
         return;
     srtp_dealloc(seal->in);
+    free(seal->ins);
     sealout_exit(&seal->outs);
     explicit_bzero(seal, sizeof(*seal));
     free(seal);
@@ -124,6 +129,12 @@ uint16_t seal_first_seq_out(const struct seal *seal, uint32_t ssrc, uint16_t wan
 {
     const struct sealout_stream *out = sealout_find(&seal->outs, ssrc);
     return out && out->next ? (uint16_t)out->next : wanted;
+}
+
+void seal_prefetch(const struct seal *seal)
+{
+    __builtin_prefetch(seal->outs.table);
+    __builtin_prefetch(seal->outs.groups);
 }
 
 enum drop seal_protect_rtp(struct seal *seal, uint8_t *data, size_t *bytes)
@@ -170,18 +181,17 @@ enum drop seal_protect_rtcp(struct seal *seal, uint8_t *data, size_t *bytes)
 static uint32_t in_find(const struct seal *seal, uint32_t ssrc)
 {
     uint32_t at = 0;
-    while (at < seal->in_n && seal->in_ssrc[at] != ssrc)
+    while (at < seal->in_n && seal->ins[at].ssrc != ssrc)
         at++;
     return at;
 }
 
 static void in_drop(struct seal *seal, uint32_t at)
 {
-    srtp_remove_stream(seal->in, htonl(seal->in_ssrc[at]));
+    srtp_remove_stream(seal->in, htonl(seal->ins[at].ssrc));
     uint32_t last = --seal->in_n;
     uint64_t last_parked = seal->in_parked >> last & 1;
-    seal->in_ssrc[at] = seal->in_ssrc[last];
-    seal->in_used[at] = seal->in_used[last];
+    seal->ins[at] = seal->ins[last];
     seal->in_parked &= ~(1ull << at | 1ull << last);
     if (at != last)
         seal->in_parked |= last_parked << at;
@@ -195,7 +205,7 @@ static void in_drop_parked(struct seal *seal)
         if (!(seal->in_parked >> i & 1))
             continue;
         if (oldest == seal->in_n ||
-            seal->in_clock - seal->in_used[i] > seal->in_clock - seal->in_used[oldest])
+            seal->in_clock - seal->ins[i].used > seal->in_clock - seal->ins[oldest].used)
             oldest = i;
     }
     ASSERT(oldest < seal->in_n);
@@ -212,6 +222,20 @@ void seal_remove_in(struct seal *seal, uint32_t ssrc)
         in_drop_parked(seal);
 }
 
+/* Room for one more, before it is known whether it is authentic: a forger gains nothing by it. */
+static bool in_reserve(struct seal *seal)
+{
+    if (seal->in_n < seal->in_capacity || seal->in_n == SEAL_STREAMS_IN_MAX)
+        return true;
+    uint32_t capacity = seal->in_capacity ? 2 * seal->in_capacity : IN_CAPACITY_MIN;
+    struct seal_in *ins = realloc(seal->ins, capacity * sizeof(*ins));
+    if (!ins)
+        return false;
+    seal->ins = ins;
+    seal->in_capacity = capacity;
+    return true;
+}
+
 /* A packet of `ssrc` was authentic, and libsrtp2 has its stream. */
 static void in_accept(struct seal *seal, uint32_t at, uint32_t ssrc)
 {
@@ -219,9 +243,9 @@ static void in_accept(struct seal *seal, uint32_t at, uint32_t ssrc)
         if (seal->in_n == SEAL_STREAMS_IN_MAX)
             in_drop_parked(seal);
         at = seal->in_n++;
-        seal->in_ssrc[at] = ssrc;
+        seal->ins[at].ssrc = ssrc;
     }
-    seal->in_used[at] = ++seal->in_clock;
+    seal->ins[at].used = ++seal->in_clock;
 }
 
 static enum drop in_refuse(srtp_err_status_t status)
@@ -238,6 +262,8 @@ static enum drop unprotect(struct seal *seal, uint8_t *data, size_t *bytes, uint
 {
     uint32_t at = in_find(seal, ssrc);
     if (at == SEAL_STREAMS_IN_MAX && !seal->in_parked)
+        return DROP_SRTP_STREAMS;
+    if (at == seal->in_n && !in_reserve(seal))
         return DROP_SRTP_STREAMS;
 
     int n = (int)*bytes;

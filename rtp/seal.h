@@ -6,8 +6,8 @@
  * authentic packet arrives (inbound, bounded); never for a packet of a known stream. Replay window
  * 1024. Sending an index again is allowed (a plain resend is byte-identical: the caller sees to
  * it). Threads: seal_library_init() once at start-up; a seal by its worker, any number at once.
- * Memory: about 4 KiB a seal, 0.5 KiB for each further outbound stream (keys are shared by 16), 0.4
- * for an inbound one. Keys are copied by seal_init() and wiped by seal_exit().
+ * Memory: about 3.5 KiB a seal, 0.5 KiB for each further outbound stream (keys are shared by 16),
+ * 0.4 for an inbound one. Keys are copied by seal_init() and wiped by seal_exit().
  *
  * An index is used once. (key, ssrc, index) names the keystream, so no two different packets
  * may share it: with GCM that would give the authentication key away. The index is the rollover
@@ -79,6 +79,9 @@ void seal_remove_out(struct seal *seal, uint32_t ssrc);
  * has not sent RTP under this key, else the one after its newest, which alone all receivers accept.
  */
 uint16_t seal_first_seq_out(const struct seal *seal, uint32_t ssrc, uint16_t wanted);
+
+/* Asks for what protecting will look at first, without waiting for it. */
+void seal_prefetch(const struct seal *seal);
 
 /* Inbound streams go with their producer. */
 void seal_remove_in(struct seal *seal, uint32_t ssrc);

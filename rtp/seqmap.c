@@ -9,7 +9,10 @@ enum {
 
 void seqmap_init(struct seqmap *map, uint16_t seq_first, uint32_t ts_first)
 {
-    *map = (struct seqmap){.sync = true, .out_max = (uint32_t)seq_first - 1, .ts_max = ts_first};
+    *map = (struct seqmap){.newest = SEQMAP_RANGES - 1,
+                           .sync = true,
+                           .out_max = (uint32_t)seq_first - 1,
+                           .ts_max = ts_first};
 }
 
 /* The range `age` steps back from the newest. */

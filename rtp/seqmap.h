@@ -31,12 +31,13 @@ struct seqmap_range {
 };
 
 struct seqmap {
-    struct seqmap_range ranges[SEQMAP_RANGES]; /* ring, newest at `newest` */
+    /* The first range's place is the first, so that a packet forwarded in it touches one line. */
     uint8_t newest, n;
     bool sync;        /* the next packet opens a range right behind what was sent */
     uint32_t out_max; /* highest extended out-number sent */
     uint32_t ts_max;  /* out timestamp of the newest packet */
     int64_t sent_us;  /* when */
+    struct seqmap_range ranges[SEQMAP_RANGES]; /* ring, newest at `newest` */
 };
 
 /* `seq_first` and `ts_first` are random, given by the caller (RFC 3550 5.1); a new ssrc starts in

@@ -166,7 +166,9 @@ enum drop source_receive(struct source *source, uint16_t seq, uint32_t rtp_ts, s
         source->arrived_us = arrived_us;
     }
     account_jitter(source, rtp_ts, arrived_us);
-    rate_add(&source->rate, bytes, arrived_us);
+    rate_add(&source->rate, 1, bytes, arrived_us);
+    source->packets++;
+    source->bytes += bytes;
     return DROP_NONE;
 }
 

@@ -48,6 +48,7 @@ struct source {
     int64_t arrived_us;    /* when the newest came */
     uint64_t restarts, duplicates, misordered;
     struct rate rate;
+    uint64_t packets, bytes; /* valid ones, since source_init() */
     uint32_t seen_bits[SOURCE_SEEN_N / 32];
 };
 

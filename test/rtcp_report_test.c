@@ -13,8 +13,9 @@ START_TEST(intervals)
     int64_t least = INT64_MAX;
     int64_t most = 0;
     for (int i = 0; i < 10000; i++) {
-        int64_t after =
-            report_next_us(INT64_C(400) * 86400 * SECOND, &random) - INT64_C(400) * 86400 * SECOND;
+        int64_t now = INT64_C(400) * 86400 * SECOND + random_below(&random, SECOND);
+        int64_t due = report_next_us(now, &random), after = due - now;
+        ck_assert_int_eq(due % REPORT_GRID_US, 0);
         least = after < least ? after : least;
         most = after > most ? after : most;
     }

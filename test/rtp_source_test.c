@@ -375,10 +375,10 @@ START_TEST(newest_packet_and_rate)
     source_receive(&source, 2, 200, 1000, 1000020, &seq_ext, &restarted);
     ck_assert_uint_eq(source.rtp_ts_max, 300);
     ck_assert_int_eq(source.arrived_us, 1000010);
-    ck_assert_uint_eq(source.rate.packets_total, 3);
+    ck_assert_uint_eq(source.packets, 3);
     source_receive(&source, 2, 200, 1000, 1000030, &seq_ext, &restarted);
-    ck_assert_uint_eq(source.rate.packets_total, 3);
-    ck_assert_uint_eq(source.rate.bytes_total, 3000);
+    ck_assert_uint_eq(source.packets, 3);
+    ck_assert_uint_eq(source.bytes, 3000);
 }
 
 END_TEST
