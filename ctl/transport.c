@@ -19,12 +19,14 @@ struct wish {
     bool shared;
 };
 
-static void wish_ports(struct fields *f, struct wish *wish)
+static void wish_ports(struct request *request, struct fields *f, struct wish *wish)
 {
     struct fields range;
+    char below[FIELD_PATH_BYTES];
     int64_t min = 0, max = 0;
     if (!fields_object(f, "portRange", FIELD_OPTIONAL, &range))
         return;
+    request_only(request, &range, fields_path(f, "portRange", below));
     fields_int(&range, "min", FIELD_REQUIRED, 1, UINT16_MAX, &min);
     fields_int(&range, "max", FIELD_REQUIRED, 1, UINT16_MAX, &max);
     if (fields_ok(f) && max < min)
@@ -52,7 +54,7 @@ static void wish_read(struct control *control, struct request *request, struct f
         wish->announced = fields_peek(f, "announcedAddress");
     else if (fields_string(f, "announcedIp", FIELD_OPTIONAL, 1, 255, &announced))
         wish->announced = fields_peek(f, "announcedIp");
-    wish_ports(f, wish);
+    wish_ports(request, f, wish);
     fields_int(f, "sendBufferSize", FIELD_OPTIONAL, 0, 1 << 30, &send_bytes);
     fields_int(f, "recvBufferSize", FIELD_OPTIONAL, 0, 1 << 30, &receive_bytes);
     wish->options.send_bytes = (uint32_t)send_bytes;

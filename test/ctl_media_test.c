@@ -202,6 +202,59 @@ START_TEST(test_consume_audio)
 
 END_TEST
 
+/* Layers are read although nothing chooses by them yet. */
+START_TEST(test_layers)
+{
+    static const char *const bad[][2] = {
+        {"preferredLayers.layer", "{'spatialLayer':0,'layer':1}"},
+        {"preferredLayers.spatialLayer", "{}"},
+        {"preferredLayers.spatialLayer", "{'spatialLayer':8}"},
+        {"preferredLayers.temporalLayer", "{'spatialLayer':0,'temporalLayer':'high'}"},
+    };
+    rig_room(&rig);
+    for (size_t i = 0; i < ARRAY_N(bad); i++)
+        rig_fails(&rig, RPC_PARAMS, bad[i][0], "transport.consume",
+                  "{'transportId':'t','producerId':'p','rtpCapabilities':%s,'preferredLayers':%s}",
+                  rig_capabilities, bad[i][1]);
+    rig_do(&rig, "transport.consume",
+           "{'transportId':'t','producerId':'p','rtpCapabilities':%s,'preferredLayers':{"
+           "'spatialLayer':7,'temporalLayer':7}}",
+           rig_capabilities);
+}
+
+END_TEST
+
+/* What browsers and applications add to the parts of RtpParameters is passed over, not refused. */
+START_TEST(test_extras)
+{
+    rig_do(&rig, "router.create",
+           "{'id':'r','mediaCodecs':[{'kind':'video','mimeType':'video/VP8','clockRate':90000,"
+           "'preferredPayloadType':100,'parameters':{'x-google-start-bitrate':1000},'rtcpFeedback':"
+           "[{'type':'nack','parameter':'pli'}]}]}");
+    rig_do(&rig, "transport.createPlain",
+           "{'routerId':'r','id':'t','listenInfo':{'ip':'127.0.0.1'}}");
+    rig_do(
+        &rig, "transport.produce",
+        "{'transportId':'t','id':'p','kind':'video','rtpParameters':{'mid':'0','msid':'s t',"
+        "'codecs':[{'mimeType':'video/VP8','payloadType':96,'clockRate':90000,'sdpFmtpLine':'',"
+        "'rtcpFeedback':[{'type':'nack','extra':1}]}],'headerExtensions':[{'uri':"
+        "'urn:ietf:params:rtp-hdrext:sdes:mid','id':4,'encrypt':false,'parameters':{},"
+        "'direction':'sendonly'}],'encodings':[{'ssrc':5,'active':true,'networkPriority':'high',"
+        "'scaleResolutionDownBy':1.5,'rtx':{'ssrc':6,'extra':1}}],'rtcp':{'cname':'c','mux':true,"
+        "'reducedSize':true,'extra':1},'degradationPreference':'balanced'}}");
+    rig_do(&rig, "transport.consume",
+           "{'transportId':'t','producerId':'p','rtpCapabilities':{'codecs':[{'kind':'video',"
+           "'mimeType':'video/VP8','preferredPayloadType':101,'clockRate':90000,'extra':1}],"
+           "'headerExtensions':[{'kind':'video','uri':'urn:x','preferredId':1,'direction':"
+           "'sendrecv','extra':1}],'fecMechanisms':[]}}");
+    rig_do(&rig, "transport.consume",
+           "{'transportId':'t','producerId':'p','rtpParameters':{'codecs':[{'mimeType':"
+           "'video/VP8','payloadType':100,'clockRate':90000}],'encodings':[{'ssrc':88,'active':true"
+           "}]},'consumableRtpEncodings':[{'ssrc':5,'active':true,'maxFramerate':30}]}");
+}
+
+END_TEST
+
 /* A caller who has negotiated himself: in a router that knows no codec, used as given. */
 START_TEST(test_verbatim)
 {
@@ -531,6 +584,8 @@ Suite *ctl_media_suite(void)
     tcase_add_test(tc, test_producer_command);
     tcase_add_test(tc, test_consume);
     tcase_add_test(tc, test_consume_audio);
+    tcase_add_test(tc, test_layers);
+    tcase_add_test(tc, test_extras);
     tcase_add_test(tc, test_verbatim);
     tcase_add_test(tc, test_verbs);
     tcase_add_test(tc, test_cascade_router);

@@ -179,6 +179,11 @@ static const struct bad_row bad_plain[] = {
     {"listenInfo.port", "'listenInfo':{'ip':'127.0.0.1','port':70000}"},
     {"listenInfo.extra", "'listenInfo':{'ip':'127.0.0.1','extra':1}"},
     {"listenInfo.flags.extra", "'listenInfo':{'ip':'127.0.0.1','flags':{'extra':true}}"},
+    {"listenInfo.portRange.step",
+     "'listenInfo':{'ip':'127.0.0.1','portRange':{'min':40000,'max':40100,'step':2}}"},
+    {"rtcpListenInfo.portRange.maximum",
+     "'rtcpMux':false,'listenInfo':{'ip':'127.0.0.1'},'rtcpListenInfo':{'ip':'127.0.0.1',"
+     "'portRange':{'min':40000,'max':40100,'maximum':1}}"},
     {"listenInfo.portRange.max", "'listenInfo':{'ip':'127.0.0.1','portRange':{'min':9,'max':8}}"},
     {"listenInfo.port", "'listenInfo':{'ip':'127.0.0.1','flags':{'shared':true}}"},
     {"comedia",
