@@ -20,6 +20,7 @@ struct conn *conn_init(int fd, uint64_t serial)
     conn->fd = fd;
     conn->serial = serial;
     conn->notices_own = UINT64_MAX;
+    conn->notices_all = 1ull << NOTICE_SERVER_SHUTDOWN;
     list_init(&conn->requests);
     return conn;
 }

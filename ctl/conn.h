@@ -24,6 +24,10 @@ enum {
 
 static_assert(NOTICE_N <= 64, "a set of notices is 64 bits");
 
+/* Those about the relay itself, which no object's id can narrow. */
+static const uint64_t CONN_NOTICES_RELAY =
+    1ull << NOTICE_SERVER_DRAINING | 1ull << NOTICE_SERVER_SHUTDOWN;
+
 struct conn_subscription {
     uint64_t notices;
     uint32_t hash;
@@ -55,7 +59,7 @@ struct conn {
     uint32_t requests_n;
     size_t held_bytes; /* answers that wait for earlier ones */
 
-    uint64_t notices_all; /* of whatever object */
+    uint64_t notices_all; /* of whatever object; at first that the relay ends */
     uint64_t notices_own; /* of objects that this connection made; all of them at first */
     struct conn_subscription *ids;
     uint32_t ids_n, ids_room;

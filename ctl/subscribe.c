@@ -51,16 +51,15 @@ void server_subscribe(struct control *control, struct request *request, struct f
     bool some = fields_array(f, "ids", FIELD_OPTIONAL, CONN_IDS_MAX, &ids);
     if (!handler_ok(request))
         return;
-    if (!some) {
-        conn->notices_all |= set;
-        conn->notices_own |= set;
-    }
+    conn->notices_all |= some ? set & CONN_NOTICES_RELAY : set;
+    conn->notices_own |= some ? 0 : set;
+    set &= ~CONN_NOTICES_RELAY;
     for (size_t i = 0; i < fields_n(&ids); i++) {
         const char *id = "";
         fields_item_string(&ids, i, 1, OBJECT_ID_BYTES_MAX, &id);
         if (!handler_ok(request))
             return;
-        if (!conn_subscribe_id(conn, id, set)) {
+        if (set && !conn_subscribe_id(conn, id, set)) {
             request_fail(request, RPC_FULL, "ids", "at most 4096 ids of a connection", "more",
                          "this connection has %u subscriptions to single objects", conn->ids_n);
             return;

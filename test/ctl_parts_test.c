@@ -266,7 +266,8 @@ START_TEST(test_conn_subscriptions)
     char id[16];
     ck_assert(conn_wants(conn, NOTICE_CONSUMER_SCORE, "c", 7));
     ck_assert(!conn_wants(conn, NOTICE_CONSUMER_SCORE, "c", 8));
-    ck_assert(!conn_wants(conn, NOTICE_SERVER_SHUTDOWN, NULL, 0));
+    ck_assert(!conn_wants(conn, NOTICE_SERVER_DRAINING, NULL, 0));
+    ck_assert(conn_wants(conn, NOTICE_SERVER_SHUTDOWN, NULL, 0));
     uint64_t score = 1ull << NOTICE_CONSUMER_SCORE, trace = 1ull << NOTICE_CONSUMER_TRACE;
     for (int i = 0; i < CONN_IDS_MAX; i++) {
         snprintf(id, sizeof(id), "c%d", i);
