@@ -56,7 +56,7 @@ static void refuse(struct control *control, int fd)
     char *line = rpc_error_line(NULL, &error, &bytes);
     if (line)
         (void)!send(fd, line, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-    free(line);
+    rpc_line_free(line, bytes);
     close(fd);
     control->count.refused++;
     log_warn("control", "refused a controller: %d connections are open", CONTROL_CONNS_MAX);
@@ -158,7 +158,7 @@ static void answer_bad_line(struct control *control, struct conn *conn,
     control->count.errors++;
     if (line)
         control_send(control, conn, line, bytes);
-    free(line);
+    rpc_line_free(line, bytes);
 }
 
 void control_line(struct control *control, struct conn *conn, char *line, size_t bytes)
@@ -566,6 +566,7 @@ static void doors_close(struct control *control)
 int control_init(struct control *control, const struct config *config, bool signals,
                  char why[CONFIG_ERROR_BYTES])
 {
+    rpc_wipe_json();
     *control = (struct control){.config = *config, .serial_next = 1};
     control->listen_fd = control->signal_fd = control->spare_fd = control->lock_fd = -1;
     control->started_us = clock_now_us();

@@ -51,5 +51,5 @@ void notify(struct control *control, enum notice notice, const struct object *ob
     json_decref(params);
     if (line)
         send_to_all(control, notice, object, line, bytes);
-    free(line);
+    rpc_line_free(line, bytes);
 }

@@ -13,7 +13,8 @@ static void request_free(struct request *request)
 {
     request->control->requests_n--;
     rpc_request_exit(&request->rpc);
-    free(request->answer);
+    rpc_line_free(request->answer, request->answer_bytes);
+    explicit_bzero(request, sizeof(*request)); /* an error in it may quote what came */
     free(request);
 }
 
@@ -40,7 +41,7 @@ static void request_answer(struct request *request, char *line, size_t bytes)
     struct conn *conn = request->conn;
     request->answered = true;
     if (!conn || !request->rpc.id) {
-        free(line);
+        rpc_line_free(line, bytes);
         line = NULL;
         bytes = 0;
     }
@@ -74,7 +75,7 @@ void request_result(struct request *request, json_t *result)
         return;
     }
     if (bytes > CONN_OUT_BYTES_MAX / 2) {
-        free(line);
+        rpc_line_free(line, bytes);
         request_fail(request, RPC_FULL, NULL, NULL, NULL,
                      "the answer has %zu bytes, more than a connection's queue takes", bytes);
         return;

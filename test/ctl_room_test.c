@@ -3,11 +3,13 @@
  * told, what controllers are answered. */
 #include "ctl/base64.h"
 #include "test/ctl_rig.h"
+#include "test/heap.h"
 #include "test/suite.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 static struct rig rig;
 
@@ -251,6 +253,59 @@ START_TEST(test_srtp)
 
 END_TEST
 
+/* A line of JSON with ' for ", sent and answered without the heap of the test. */
+static void exchange(const char *line, const char *end, char *answer, size_t room)
+{
+    static char text[1024];
+    size_t n = 0, bytes = (size_t)snprintf(text, sizeof(text), "%s%s", line, end);
+    for (char *at = text; *at; at++)
+        *at = *at == '\'' ? '"' : *at;
+    ck_assert_int_eq(send(rig.client.fd, text, bytes, 0), (ssize_t)bytes);
+    rig_settle(&rig);
+    for (ssize_t got = 1; got > 0 && n<room - 1; n += got> 0 ? (size_t)got : 0)
+        got = recv(rig.client.fd, answer + n, room - 1 - n, MSG_DONTWAIT);
+    answer[n] = '\0';
+}
+
+/* Keys that have passed through, the peer's and ours, stand in no block that was given back:
+ * whether the request succeeds, fails, is no JSON, or is never ended. */
+START_TEST(test_keys_wiped)
+{
+    static const char theirs[] = "c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz";
+    static const char *const lines[] = {
+        "{'jsonrpc':'2.0','id':1,'method':'transport.connect','params':{'transportId':'t','ip':"
+        "'127.0.0.1','port':5000,'srtpParameters':{'cryptoSuite':'AES_CM_128_HMAC_SHA1_80',"
+        "'keyBase64':'c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz'}}}",
+        "{'jsonrpc':'2.0','id':2,'method':'transport.dump','params':{'transportId':'t'}}",
+        "{'jsonrpc':'2.0','method':'transport.dump','params':{'transportId':'t'}}",
+        "{'jsonrpc':'2.0','id':3,'method':'transport.connect','params':{'transportId':'t','ip':7,"
+        "'srtpParameters':{'cryptoSuite':'c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz'}}}",
+        "{'id':'c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz'}",
+        "['c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz',",
+    };
+    static char answer[4096], ours[41];
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    exchange("{'jsonrpc':'2.0','id':1,'method':'transport.createPlain','params':{'routerId':'r',"
+             "'id':'t','enableSrtp':true,'listenInfo':{'ip':'127.0.0.1'}}}",
+             "\n", answer, sizeof(answer));
+    const char *at = strstr(answer, "\"keyBase64\":\"");
+    ck_assert_ptr_nonnull(at);
+    memcpy(ours, at + 13, 40);
+    for (size_t i = 0; i < 2 * ARRAY_N(lines); i++) {
+        heap_watch(i % 2 ? ours : theirs, 40);
+        exchange(lines[i / 2], "\n", answer, sizeof(answer));
+        ck_assert_msg(strstr(answer, "\"jsonrpc\"") || i / 2 == 2, "row %zu: %s", i, answer);
+        ck_assert_msg(heap_watch(NULL, 0) == 0, "row %zu leaves a key", i);
+    }
+    heap_watch(theirs, 40);
+    exchange(lines[0], "", answer, sizeof(answer)); /* never ended */
+    shutdown(rig.client.fd, SHUT_WR);
+    rig_settle(&rig);
+    ck_assert_uint_eq(heap_watch(NULL, 0), 0);
+}
+
+END_TEST
+
 static const struct bad_row bad_connect[] = {
     {"ip", "'port':5000"},
     {"port", "'ip':'127.0.0.1'"},
@@ -409,6 +464,7 @@ Suite *ctl_room_suite(void)
     tcase_add_test(tc, test_plain);
     tcase_add_loop_test(tc, test_bad_plain, 0, (int)ARRAY_N(bad_plain));
     tcase_add_test(tc, test_srtp);
+    tcase_add_test(tc, test_keys_wiped);
     tcase_add_loop_test(tc, test_bad_connect, 0, (int)ARRAY_N(bad_connect));
     tcase_add_test(tc, test_shared);
     tcase_add_test(tc, test_open_fails);
