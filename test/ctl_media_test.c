@@ -547,6 +547,52 @@ END_TEST
 
 /* A worker's engine fails: its rooms end, the other worker goes on; with the last one the relay
  * ends. */
+/* Single objects that a connection is subscribed to, as server.dump counts them beside
+ * server.draining and server.shutdown. */
+static int64_t single_n(void)
+{
+    json_t *dump = rig_ok(&rig, "server.dump", "{}");
+    int64_t n = rig_int(dump, "connections.1.subscriptions") - 2;
+    json_decref(dump);
+    return n;
+}
+
+/* A subscription to an object ends with it, after its last notification, and not before the last
+ * object of that id has gone. */
+START_TEST(test_subscriptions_end)
+{
+    struct rig_client other;
+    rig_room(&rig);
+    rig_do(&rig, "router.create", "{'id':'t'}"); /* as the transport */
+    rig_connect(&rig, &other);
+    json_decref(rig_answer(&rig, &other,
+                           rig_request(&rig, &other, "server.subscribe",
+                                       "{'events':['*'],'ids':['r','t','p','c0','c1','never']}")));
+    ck_assert_int_eq(single_n(), 6);
+    consume("c0", "p");
+    consume("c1", "p");
+    rig_do(&rig, "consumer.close", "{'consumerId':'c0'}");
+    expect_note(&other, "consumer.close", "consumerId", "c0");
+    ck_assert_int_eq(single_n(), 5);
+    consume("c0", "p");
+    rig_do(&rig, "producer.pause", "{'producerId':'p'}");
+    expect_note(&other, "consumer.producerpause", "consumerId", "c1");
+    ck_assert_ptr_null(rig_note(&rig, &other, "consumer.producerpause"));
+    rig_do(&rig, "router.close", "{'routerId':'r'}");
+    expect_note(&other, "consumer.transportclose", "consumerId", "c1");
+    ck_assert_ptr_null(rig_note(&rig, &other, "consumer.transportclose"));
+    expect_note(&other, "producer.transportclose", "producerId", "p");
+    expect_note(&other, "transport.routerclose", "transportId", "t");
+    expect_note(&other, "router.close", "routerId", "r");
+    ck_assert_int_eq(single_n(), 2);
+    rig_do(&rig, "router.close", "{'routerId':'t'}");
+    expect_note(&other, "router.close", "routerId", "t");
+    ck_assert_int_eq(single_n(), 1);
+    rig_disconnect(&rig, &other);
+}
+
+END_TEST
+
 START_TEST(test_worker_dies)
 {
     rig_room(&rig);
@@ -594,6 +640,7 @@ Suite *ctl_media_suite(void)
     tcase_add_test(tc, test_many);
     tcase_add_test(tc, test_events);
     tcase_add_test(tc, test_subscriptions);
+    tcase_add_test(tc, test_subscriptions_end);
     tcase_add_test(tc, test_worker_dies);
     suite_add_tcase(suite, tc);
     return suite;
