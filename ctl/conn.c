@@ -88,6 +88,13 @@ static void buffer_drop_if_empty(char **buffer, size_t *at, size_t *n, size_t *r
     }
 }
 
+/* What was searched for a newline goes with the bytes: the next ones are at the front, unseen. */
+static void input_drop_if_empty(struct conn *conn)
+{
+    buffer_drop_if_empty(&conn->in, &conn->in_at, &conn->in_n, &conn->in_room);
+    conn->scanned_at = min_size(conn->scanned_at, conn->in_n);
+}
+
 void conn_read(struct conn *conn)
 {
     size_t left = CONN_READ_BYTES;
@@ -121,7 +128,7 @@ void conn_read(struct conn *conn)
             conn->in_n += (size_t)got;
         left -= got > 0 ? (size_t)got : 0;
     }
-    buffer_drop_if_empty(&conn->in, &conn->in_at, &conn->in_n, &conn->in_room);
+    input_drop_if_empty(conn);
 }
 
 /* Throws away the buffered part of a line that is too long. */
@@ -163,7 +170,7 @@ void conn_line_done(struct conn *conn, size_t bytes)
     explicit_bzero(conn->in + conn->in_at, bytes + 1);
     conn->in_at += bytes + 1;
     conn->scanned_at = conn->in_at;
-    buffer_drop_if_empty(&conn->in, &conn->in_at, &conn->in_n, &conn->in_room);
+    input_drop_if_empty(conn);
 }
 
 size_t conn_half_bytes(const struct conn *conn)

@@ -193,6 +193,10 @@ START_TEST(test_conn_lines)
     ck_assert_mem_eq(line, "two", 3);
     conn_line_done(conn, bytes);
     ck_assert_uint_eq(conn_half_bytes(conn), 0);
+    far_send("six\n", 4); /* nobody has looked for a line since */
+    ck_assert_int_eq(conn_line(conn, &line, &bytes), CONN_LINE_READY);
+    ck_assert_mem_eq(line, "six", 3);
+    conn_line_done(conn, bytes);
     shutdown(far_end, SHUT_WR);
     conn_read(conn);
     ck_assert(conn->ended);
