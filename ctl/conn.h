@@ -52,6 +52,7 @@ struct conn {
     bool hung;     /* it has closed, and is not polled any more: what it sent is read by turns */
     bool dead;     /* to be disconnected */
     bool waits;    /* has whole lines left for the next turn */
+    bool held;     /* a request of it is tried again: later ones, which may need it, come after */
 
     char *out;
     size_t out_at, out_n, out_room;

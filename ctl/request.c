@@ -4,6 +4,8 @@
 
 #include "ctl/control.h"
 
+#include "core/clock.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -121,6 +123,22 @@ void request_fail_errno(struct request *request, int error, const char *what)
         code = RPC_STATE;
     request_fail(request, code, NULL, NULL, NULL, "%s: %s", what,
                  positive == ESHUTDOWN ? "its worker has stopped" : strerror(positive));
+}
+
+bool request_retry(struct request *request)
+{
+    struct control *control = request->control;
+    int64_t now_us = clock_now_us();
+    if (request->retry_until_us == 0)
+        request->retry_until_us = now_us + control->retry_us;
+    if (now_us >= request->retry_until_us)
+        return false;
+    if (list_is_empty(&control->retries))
+        control->retry_at_us = now_us + CONTROL_RETRY_STEP_US;
+    list_append(&control->retries, &request->retry);
+    if (request->conn)
+        request->conn->held = true;
+    return true;
 }
 
 void request_orphan(struct request *request)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/ctl_room_test.c - routers and plain transports over the control socket: what workers are
  * told, what controllers are answered. */
+#include "core/clock.h"
 #include "ctl/base64.h"
 #include "test/ctl_rig.h"
 #include "test/heap.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static struct rig rig;
 
@@ -306,6 +308,138 @@ START_TEST(test_keys_wiped)
 
 END_TEST
 
+/* ---- ports that are busy ---- */
+
+/* A UDP port of 127.0.0.1 that is taken as long as the descriptor is open. */
+static int port_take(uint16_t *port)
+{
+    struct addr local;
+    socklen_t bytes = sizeof(local);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(addr_parse(&local, "127.0.0.1", 0), 0);
+    ck_assert_int_eq(bind(fd, &local.sa, addr_len(&local)), 0);
+    ck_assert_int_eq(getsockname(fd, &local.sa, &bytes), 0);
+    *port = addr_port(&local);
+    return fd;
+}
+
+/* A turn that may sleep as the relay's do: its own clock must wake it. */
+static void turn_wakes(void)
+{
+    int64_t start_us = clock_now_us();
+    control_turn(rig.control, 3000);
+    ck_assert_int_lt(clock_now_us() - start_us, 2500000);
+}
+
+static json_t *answer_wait(struct rig_client *client, int id)
+{
+    json_t *answer = rig_answer(&rig, client, id);
+    for (int i = 0; i < 50 && !answer; i++) {
+        turn_wakes();
+        answer = rig_answer(&rig, client, id);
+    }
+    return answer;
+}
+
+/* A request for a busy port is tried again while others are served; what its own connection sends
+ * behind it, about the object it makes, comes after it. */
+START_TEST(test_busy_port)
+{
+    struct rig_client other;
+    uint16_t port = 0;
+    int fd = port_take(&port);
+    rig.control->retry_us = 60000000;
+    rig_connect(&rig, &other);
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    int make = rig_request(&rig, &other, "transport.createPlain",
+                           "{'routerId':'r','id':'t','rtcpMux':false,'listenInfo':{'ip':"
+                           "'127.0.0.1'},'rtcpListenInfo':{'ip':'127.0.0.1','port':%u}}",
+                           port);
+    int dump = rig_request(&rig, &other, "transport.dump", "{'transportId':'t'}");
+    ck_assert_ptr_null(rig_answer(&rig, &other, make));
+    rig_do(&rig, "server.info", "{}");
+    json_t *census = rig_ok(&rig, "server.census", "{}");
+    ck_assert_int_eq(rig_int(census, "sockets"), 0);
+    ck_assert_int_eq(rig_int(census, "requests"), 1);
+    json_decref(census);
+    close(fd);
+    json_t *answer = answer_wait(&other, make);
+    ck_assert_int_eq(rig_int(answer, "result.rtcpTuple.localPort"), port);
+    json_decref(answer);
+    answer = answer_wait(&other, dump);
+    ck_assert_int_eq(rig_int(answer, "result.rtcpTuple.localPort"), port);
+    json_decref(answer);
+    rig_disconnect(&rig, &other);
+    rig_do(&rig, "router.close", "{'routerId':'r'}");
+    expect_empty();
+}
+
+END_TEST
+
+/* The control thread does not sleep on a busy port: the quickest of some refusals is quicker than
+ * the 50 ms for which udp_open() would try. */
+START_TEST(test_busy_port_at_once)
+{
+    uint16_t port = 0;
+    int fd = port_take(&port);
+    int64_t best_us = INT64_MAX;
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    for (int i = 0; i < 10; i++) {
+        int64_t start_us = clock_now_us();
+        rig_fails(&rig, RPC_EXISTS, "listenInfo.port", "transport.createPlain",
+                  "{'routerId':'r','listenInfo':{'ip':'127.0.0.1','port':%u}}", port);
+        best_us = min_i64(best_us, clock_now_us() - start_us);
+    }
+    ck_assert_int_lt(best_us, 50000);
+    close(fd);
+}
+
+END_TEST
+
+/* It ends: with an error when it has waited long enough, with its router, with its connection. */
+START_TEST(test_busy_port_ends)
+{
+    static const char params[] =
+        "{'routerId':'r','id':'t','listenInfo':{'ip':'127.0.0.1','portRange':{'min':%u,'max':%u}}}";
+    struct rig_client other;
+    uint16_t port = 0;
+    int fd = port_take(&port);
+    rig.control->retry_us = CONTROL_RETRY_US;
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    json_t *answer = answer_wait(
+        &rig.client, rig_request(&rig, &rig.client, "transport.createPlain", params, port, port));
+    ck_assert_int_eq(rig_int(answer, "error.code"), RPC_EXISTS);
+    ck_assert_str_eq(rig_text(answer, "error.data.path"), "listenInfo.port");
+    json_decref(answer);
+
+    rig.control->retry_us = 60000000;
+    rig_connect(&rig, &other);
+    int make = rig_request(&rig, &other, "transport.createPlain", params, port, port);
+    rig_do(&rig, "router.close", "{'routerId':'r'}");
+    answer = answer_wait(&other, make);
+    ck_assert_int_eq(rig_int(answer, "error.code"), RPC_NOT_FOUND);
+    json_decref(answer);
+
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    rig_request(&rig, &other, "transport.createPlain", params, port, port);
+    rig_request(&rig, &other, "router.create", "{'id':'s'}");
+    rig_disconnect(&rig, &other); /* what it has asked is done all the same */
+    ck_assert_ptr_null(model_find(&rig.control->model, NOUN_TRANSPORT, "t"));
+    close(fd);
+    for (int i = 0; i < 50 && rig.control->requests_n > 0; i++)
+        turn_wakes();
+    rig_settle(&rig);
+    ck_assert_ptr_nonnull(model_find(&rig.control->model, NOUN_TRANSPORT, "t"));
+    ck_assert_ptr_nonnull(model_find(&rig.control->model, NOUN_ROUTER, "s"));
+
+    /* And with the relay. */
+    rig_request(&rig, &rig.client, "transport.createPlain",
+                "{'routerId':'r','listenInfo':{'ip':'127.0.0.1','port':%u}}", port);
+    ck_assert_uint_eq(rig.control->requests_n, 1);
+}
+
+END_TEST
+
 static const struct bad_row bad_connect[] = {
     {"ip", "'port':5000"},
     {"port", "'ip':'127.0.0.1'"},
@@ -465,6 +599,9 @@ Suite *ctl_room_suite(void)
     tcase_add_loop_test(tc, test_bad_plain, 0, (int)ARRAY_N(bad_plain));
     tcase_add_test(tc, test_srtp);
     tcase_add_test(tc, test_keys_wiped);
+    tcase_add_test(tc, test_busy_port);
+    tcase_add_test(tc, test_busy_port_at_once);
+    tcase_add_test(tc, test_busy_port_ends);
     tcase_add_loop_test(tc, test_bad_connect, 0, (int)ARRAY_N(bad_connect));
     tcase_add_test(tc, test_shared);
     tcase_add_test(tc, test_open_fails);
