@@ -569,6 +569,13 @@ START_TEST(test_subscriptions_end)
                            rig_request(&rig, &other, "server.subscribe",
                                        "{'events':['*'],'ids':['r','t','p','c0','c1','never']}")));
     ck_assert_int_eq(single_n(), 6);
+    int id = rig_request(&rig, &other, "server.subscribe", "{'events':['*'],'ids':['x',7]}");
+    json_t *answer = rig_answer(&rig, &other, id);
+    ck_assert_str_eq(rig_text(answer, "error.data.path"), "ids[1]");
+    json_decref(answer);
+    id = rig_request(&rig, &other, "server.unsubscribe", "{'events':['*'],'ids':['r',7]}");
+    json_decref(rig_answer(&rig, &other, id));
+    ck_assert_int_eq(single_n(), 6); /* what is refused changes nothing */
     consume("c0", "p");
     consume("c1", "p");
     rig_do(&rig, "consumer.close", "{'consumerId':'c0'}");
