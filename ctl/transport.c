@@ -492,7 +492,7 @@ static void connect_keys(struct request *request, struct fields *f,
     struct fields srtp;
     const char *text = "";
     if (transport->suite == SEAL_NONE) {
-        if (fields_peek(f, "srtpParameters"))
+        if (fields_object(f, "srtpParameters", FIELD_OPTIONAL, &srtp))
             fields_fail(f, "srtpParameters", "nothing: the transport was made without enableSrtp");
         return;
     }

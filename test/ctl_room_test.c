@@ -251,6 +251,8 @@ START_TEST(test_srtp)
               "{'transportId':'u','ip':'127.0.0.1','port':5000,'srtpParameters':{'cryptoSuite':"
               "'AEAD_AES_128_GCM','keyBase64':'%s'}}",
               text);
+    rig_do(&rig, "transport.connect", /* null counts as absent, here as elsewhere */
+           "{'transportId':'u','ip':'127.0.0.1','port':5000,'srtpParameters':null}");
 }
 
 END_TEST
