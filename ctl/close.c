@@ -63,12 +63,18 @@ static void object_post(struct control *control, struct object *object, enum com
     control_errand(control, object->worker, &object->close);
 }
 
+static void object_leave(struct control *control, struct object *object)
+{
+    model_remove(&control->model, object);
+    notify_end(control, object);
+}
+
 void close_consumer(struct control *control, struct consumer *consumer, struct request *request,
                     enum notice notice)
 {
     if (notice != NOTICE_N)
         notify(control, notice, &consumer->o, NULL);
-    model_remove(&control->model, &consumer->o);
+    object_leave(control, &consumer->o);
     object_post(control, &consumer->o, COMMAND_CONSUMER_CLOSE, request);
 }
 
@@ -80,7 +86,7 @@ void close_producer(struct control *control, struct producer *producer, struct r
         notify(control, notice, &producer->o, NULL);
     LIST_EACH(consumer, &producer->consumers, struct consumer, producer_link)
     close_consumer(control, consumer, NULL, NOTICE_CONSUMER_PRODUCERCLOSE);
-    model_remove(&control->model, &producer->o);
+    object_leave(control, &producer->o);
     object_post(control, &producer->o, COMMAND_PRODUCER_CLOSE, request);
 }
 
@@ -104,7 +110,7 @@ static void transport_end(struct control *control, struct transport *transport,
     struct socket *rtcp = transport->rtcp == rtp ? NULL : transport->rtcp;
     if (notice != NOTICE_N)
         notify(control, notice, &transport->o, NULL);
-    model_remove(&control->model, &transport->o);
+    object_leave(control, &transport->o);
     bool rtp_ends = --rtp->transports_n == 0;
     bool rtcp_ends = rtcp && --rtcp->transports_n == 0;
     object_post(control, &transport->o, COMMAND_TRANSPORT_CLOSE,
@@ -152,7 +158,7 @@ void close_router(struct control *control, struct router *router, struct request
     }
     if (notice != NOTICE_N)
         notify(control, notice, &router->o, NULL);
-    model_remove(&control->model, &router->o);
+    object_leave(control, &router->o);
     control->closed_n++;
     model_free(&control->model, &router->o);
     if (request && !waits)

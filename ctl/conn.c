@@ -20,6 +20,7 @@ struct conn *conn_init(int fd, uint64_t serial)
     conn->fd = fd;
     conn->serial = serial;
     conn->notices_own = UINT64_MAX;
+    conn->notices_all = 1ull << NOTICE_SERVER_SHUTDOWN;
     list_init(&conn->requests);
     return conn;
 }
@@ -31,8 +32,13 @@ void conn_exit(struct conn *conn)
         explicit_bzero(conn->in, conn->in_room);
     if (conn->out)
         explicit_bzero(conn->out, conn->out_room);
-    for (uint32_t i = 0; i < conn->ids_n; i++)
-        free(conn->ids[i].id);
+    for (size_t i = 0; conn->ids && i < CONN_BUCKETS; i++) {
+        struct conn_subscription *next = NULL;
+        for (struct conn_subscription *at = conn->ids[i]; at; at = next) {
+            next = at->next;
+            free(at);
+        }
+    }
     free(conn->ids);
     free(conn->in);
     free(conn->out);
@@ -82,6 +88,13 @@ static void buffer_drop_if_empty(char **buffer, size_t *at, size_t *n, size_t *r
     }
 }
 
+/* What was searched for a newline goes with the bytes: the next ones are at the front, unseen. */
+static void input_drop_if_empty(struct conn *conn)
+{
+    buffer_drop_if_empty(&conn->in, &conn->in_at, &conn->in_n, &conn->in_room);
+    conn->scanned_at = min_size(conn->scanned_at, conn->in_n);
+}
+
 void conn_read(struct conn *conn)
 {
     size_t left = CONN_READ_BYTES;
@@ -115,7 +128,7 @@ void conn_read(struct conn *conn)
             conn->in_n += (size_t)got;
         left -= got > 0 ? (size_t)got : 0;
     }
-    buffer_drop_if_empty(&conn->in, &conn->in_at, &conn->in_n, &conn->in_room);
+    input_drop_if_empty(conn);
 }
 
 /* Throws away the buffered part of a line that is too long. */
@@ -157,7 +170,7 @@ void conn_line_done(struct conn *conn, size_t bytes)
     explicit_bzero(conn->in + conn->in_at, bytes + 1);
     conn->in_at += bytes + 1;
     conn->scanned_at = conn->in_at;
-    buffer_drop_if_empty(&conn->in, &conn->in_at, &conn->in_n, &conn->in_room);
+    input_drop_if_empty(conn);
 }
 
 size_t conn_half_bytes(const struct conn *conn)
@@ -216,14 +229,14 @@ static uint32_t hash_of(const char *id)
     return hash;
 }
 
-static struct conn_subscription *subscription_find(const struct conn *conn, const char *id)
+/* Where the id's subscription hangs, or would. */
+static struct conn_subscription **subscription_slot(const struct conn *conn, const char *id)
 {
     uint32_t hash = hash_of(id);
-    for (uint32_t i = 0; i < conn->ids_n; i++) {
-        if (conn->ids[i].hash == hash && strcmp(conn->ids[i].id, id) == 0)
-            return &conn->ids[i];
-    }
-    return NULL;
+    struct conn_subscription **slot = &conn->ids[hash % CONN_BUCKETS];
+    while (*slot && ((*slot)->hash != hash || strcmp((*slot)->id, id) != 0))
+        slot = &(*slot)->next;
+    return slot;
 }
 
 bool conn_wants(const struct conn *conn, enum notice notice, const char *id, uint64_t owner)
@@ -237,43 +250,44 @@ bool conn_wants(const struct conn *conn, enum notice notice, const char *id, uin
         return true;
     if (conn->ids_n == 0 || !id)
         return false;
-    const struct conn_subscription *subscription = subscription_find(conn, id);
+    const struct conn_subscription *subscription = *subscription_slot(conn, id);
     return subscription && subscription->notices & bit;
 }
 
 bool conn_subscribe_id(struct conn *conn, const char *id, uint64_t set)
 {
-    struct conn_subscription *subscription = subscription_find(conn, id);
-    if (subscription) {
-        subscription->notices |= set;
+    if (!conn->ids)
+        conn->ids = calloc(CONN_BUCKETS, sizeof(struct conn_subscription *));
+    if (!conn->ids)
+        return false;
+    struct conn_subscription **slot = subscription_slot(conn, id);
+    if (*slot) {
+        (*slot)->notices |= set;
         return true;
     }
     if (conn->ids_n == CONN_IDS_MAX)
         return false;
-    if (conn->ids_n == conn->ids_room) {
-        uint32_t room = conn->ids_room ? conn->ids_room * 2 : 8;
-        struct conn_subscription *bigger = realloc(conn->ids, room * sizeof(*bigger));
-        if (!bigger)
-            return false;
-        conn->ids = bigger;
-        conn->ids_room = room;
-    }
-    char *copy = strdup(id);
-    if (!copy)
+    struct conn_subscription *made = malloc(sizeof(*made) + strlen(id) + 1);
+    if (!made)
         return false;
-    conn->ids[conn->ids_n++] =
-        (struct conn_subscription){.notices = set, .hash = hash_of(id), .id = copy};
+    *made = (struct conn_subscription){.notices = set, .hash = hash_of(id)};
+    memcpy(made->id, id, strlen(id) + 1);
+    *slot = made;
+    conn->ids_n++;
     return true;
 }
 
 void conn_unsubscribe_id(struct conn *conn, const char *id, uint64_t set)
 {
-    struct conn_subscription *subscription = subscription_find(conn, id);
-    if (!subscription)
+    if (conn->ids_n == 0)
         return;
-    subscription->notices &= ~set;
-    if (subscription->notices)
+    struct conn_subscription **slot = subscription_slot(conn, id), *found = *slot;
+    if (!found)
         return;
-    free(subscription->id);
-    *subscription = conn->ids[--conn->ids_n];
+    found->notices &= ~set;
+    if (found->notices)
+        return;
+    *slot = found->next;
+    free(found);
+    conn->ids_n--;
 }

@@ -19,15 +19,21 @@ enum {
     CONN_REQUESTS_MAX = 256,
     CONN_OUT_BYTES_MAX = 4 << 20,
     CONN_IDS_MAX = 4096,
+    CONN_BUCKETS = 512,        /* for them: a few comparisons each, whoever closes how much */
     CONN_READ_BYTES = 1 << 16, /* of one turn */
 };
 
 static_assert(NOTICE_N <= 64, "a set of notices is 64 bits");
 
+/* Those about the relay itself, which no object's id can narrow. */
+static const uint64_t CONN_NOTICES_RELAY =
+    1ull << NOTICE_SERVER_DRAINING | 1ull << NOTICE_SERVER_SHUTDOWN;
+
 struct conn_subscription {
+    struct conn_subscription *next; /* of its bucket */
     uint64_t notices;
     uint32_t hash;
-    char *id;
+    char id[];
 };
 
 struct conn {
@@ -46,6 +52,7 @@ struct conn {
     bool hung;     /* it has closed, and is not polled any more: what it sent is read by turns */
     bool dead;     /* to be disconnected */
     bool waits;    /* has whole lines left for the next turn */
+    bool held;     /* a request of it is tried again: later ones, which may need it, come after */
 
     char *out;
     size_t out_at, out_n, out_room;
@@ -55,10 +62,10 @@ struct conn {
     uint32_t requests_n;
     size_t held_bytes; /* answers that wait for earlier ones */
 
-    uint64_t notices_all; /* of whatever object */
-    uint64_t notices_own; /* of objects that this connection made; all of them at first */
-    struct conn_subscription *ids;
-    uint32_t ids_n, ids_room;
+    uint64_t notices_all;           /* of whatever object; at first that the relay ends */
+    uint64_t notices_own;           /* of objects that this connection made; all of them at first */
+    struct conn_subscription **ids; /* CONN_BUCKETS; NULL until the first */
+    uint32_t ids_n;
 };
 
 enum conn_line { CONN_LINE_NONE, CONN_LINE_READY, CONN_LINE_TOO_LONG };

@@ -254,13 +254,25 @@ static void consume_run(struct control *control, struct request *request, struct
     control_errand(control, consumer->o.worker, errand);
 }
 
+/* Read although nothing chooses by them yet: a mistake is told from the start. True: given. */
+static bool layers_read(struct request *request, struct fields *f)
+{
+    struct fields layers;
+    int64_t layer = 0;
+    if (!fields_object(f, "preferredLayers", FIELD_OPTIONAL, &layers))
+        return false;
+    request_only(request, &layers, "preferredLayers");
+    fields_int(&layers, "spatialLayer", FIELD_REQUIRED, 0, RTPPARAMS_LAYERS_MAX - 1, &layer);
+    fields_int(&layers, "temporalLayer", FIELD_OPTIONAL, 0, RTPPARAMS_LAYERS_MAX - 1, &layer);
+    return true;
+}
+
 /* What this version cannot do; answered. */
 static bool refuse_later(struct request *request, struct fields *f, const struct consume *consume)
 {
     bool pipe = false;
-    struct fields layers;
     fields_bool(f, "pipe", FIELD_OPTIONAL, &pipe);
-    bool wants = fields_object(f, "preferredLayers", FIELD_OPTIONAL, &layers);
+    bool wants = layers_read(request, f);
     if (!handler_ok(request))
         return true;
     if (!pipe && !(wants && consume->producer->type != ORTC_SIMPLE))

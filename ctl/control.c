@@ -56,7 +56,7 @@ static void refuse(struct control *control, int fd)
     char *line = rpc_error_line(NULL, &error, &bytes);
     if (line)
         (void)!send(fd, line, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-    free(line);
+    rpc_line_free(line, bytes);
     close(fd);
     control->count.refused++;
     log_warn("control", "refused a controller: %d connections are open", CONTROL_CONNS_MAX);
@@ -158,7 +158,7 @@ static void answer_bad_line(struct control *control, struct conn *conn,
     control->count.errors++;
     if (line)
         control_send(control, conn, line, bytes);
-    free(line);
+    rpc_line_free(line, bytes);
 }
 
 void control_line(struct control *control, struct conn *conn, char *line, size_t bytes)
@@ -174,6 +174,7 @@ void control_line(struct control *control, struct conn *conn, char *line, size_t
     request->control = control;
     request->conn = conn;
     request->method = METHOD_N;
+    list_init(&request->retry);
     control->requests_n++;
     list_append(&conn->requests, &request->link);
     conn->requests_n++;
@@ -200,7 +201,7 @@ static bool conn_requests(struct control *control, struct conn *conn)
     for (int i = 0; i < CONTROL_LINES_TURN; i++) {
         char *line = NULL;
         size_t bytes = 0;
-        if (conn->dead || conn->requests_n >= CONN_REQUESTS_MAX)
+        if (conn->dead || conn->held || conn->requests_n >= CONN_REQUESTS_MAX)
             return false;
         enum conn_line what = conn_line(conn, &line, &bytes);
         if (what == CONN_LINE_NONE)
@@ -251,6 +252,31 @@ static void conn_rearm(struct control *control, struct conn *conn)
         conn->dead = true;
 }
 
+static struct request *retry_take(struct link *list)
+{
+    struct request *request = LIST_OF(list->next, struct request, retry);
+    list_remove(&request->retry);
+    if (request->conn)
+        request->conn->held = false;
+    return request;
+}
+
+/* Requests whose time has come to be tried again; what must wait once more is due later. */
+static void retries_run(struct control *control)
+{
+    struct link due;
+    if (list_is_empty(&control->retries) || clock_now_us() < control->retry_at_us)
+        return;
+    list_init(&due);
+    while (!list_is_empty(&control->retries)) {
+        struct link *link = control->retries.next;
+        list_remove(link);
+        list_append(&due, link);
+    }
+    while (!list_is_empty(&due))
+        dispatch(control, retry_take(&due));
+}
+
 /* After the events of a turn: requests that wait in buffers. */
 static void conns_ask(struct control *control)
 {
@@ -261,7 +287,8 @@ static void conns_ask(struct control *control)
         if (conn->hung && !conn->ended)
             conn_read(conn);
         conn->waits = conn_requests(control, conn);
-        bool reads = conn->hung && !conn->ended && conn->requests_n < CONN_REQUESTS_MAX;
+        bool reads =
+            conn->hung && !conn->ended && !conn->held && conn->requests_n < CONN_REQUESTS_MAX;
         control->more |= conn->waits || (reads && !conn->dead);
     }
 }
@@ -275,7 +302,7 @@ static void conns_send(struct control *control)
         if (!conn)
             continue;
         conn_flush(conn);
-        if (conn->ended && !conn->waits && conn->requests_n < CONN_REQUESTS_MAX)
+        if (conn->ended && !conn->waits && !conn->held && conn->requests_n < CONN_REQUESTS_MAX)
             conn_ended(control, conn);
         if (conn->dead) {
             disconnect(control, conn);
@@ -414,6 +441,11 @@ static int timeout_of(const struct control *control, int timeout_ms)
 {
     if (control->more || control->stopping)
         return 0;
+    if (!list_is_empty(&control->retries)) {
+        int wait_ms = (int)clamp_i64((control->retry_at_us - clock_now_us() + 999) / 1000, 0,
+                                     CONTROL_RETRY_STEP_US / 1000);
+        timeout_ms = timeout_ms < 0 ? wait_ms : (int)min_i64(timeout_ms, wait_ms);
+    }
     bool busy = control->draining || control->closed_n >= CONTROL_TRIM_CLOSED ||
                 (control->http && http_is_busy(control->http));
     if (!busy)
@@ -450,6 +482,7 @@ bool control_turn(struct control *control, int timeout_ms)
     if (control->http)
         http_service(control->http, control);
     control->more = false;
+    retries_run(control);
     conns_ask(control);
     desks_service(control);
     conns_send(control);
@@ -566,7 +599,10 @@ static void doors_close(struct control *control)
 int control_init(struct control *control, const struct config *config, bool signals,
                  char why[CONFIG_ERROR_BYTES])
 {
+    rpc_wipe_json();
     *control = (struct control){.config = *config, .serial_next = 1};
+    control->retry_us = CONTROL_RETRY_US;
+    list_init(&control->retries);
     control->listen_fd = control->signal_fd = control->spare_fd = control->lock_fd = -1;
     control->started_us = clock_now_us();
     control->started_wall_us = clock_wall_us();
@@ -620,6 +656,8 @@ static void disconnect_all(struct control *control)
 void control_exit(struct control *control)
 {
     disconnect_all(control);
+    while (!list_is_empty(&control->retries))
+        request_fail(retry_take(&control->retries), RPC_STATE, NULL, NULL, NULL, "the relay ends");
     for (uint32_t i = 0; i < control->config.workers_n; i++)
         worker_stop(control->desks[i].worker);
     for (uint32_t i = 0; i < control->config.workers_n; i++) {

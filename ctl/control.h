@@ -22,6 +22,8 @@ enum {
     CONTROL_TRIM_CLOSED = 64, /* objects closed since memory was last given back */
     CONTROL_APP_DATA_BYTES_MAX = 16384,
     CONTROL_ROUTERS_MAX = 65536,
+    CONTROL_RETRY_US = 50000, /* a closing ring holds its port that long at most */
+    CONTROL_RETRY_STEP_US = 5000,
 };
 
 /* Counted by the control thread: type, name (sluice_control_<name>), help. */
@@ -68,8 +70,10 @@ struct control {
     uint32_t requests_n;
     uint64_t serial_next;
     int64_t started_wall_us, started_us;
-    int64_t stop_at_us; /* end of draining */
-    uint32_t closed_n;  /* objects closed since memory was last given back */
+    int64_t stop_at_us;            /* end of draining */
+    struct link retries;           /* struct request, to be run again at retry_at_us */
+    int64_t retry_at_us, retry_us; /* retry_us: for how long, CONTROL_RETRY_US */
+    uint32_t closed_n;             /* objects closed since memory was last given back */
     bool draining, stopping, more, failed;
 };
 

@@ -3,9 +3,23 @@
  * and errors become lines. */
 #include "ctl/jsonrpc.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* jansson does not say how long a block is; the allocator does. */
+static void block_free(void *block)
+{
+    if (block)
+        explicit_bzero(block, malloc_usable_size(block));
+    free(block);
+}
+
+void rpc_wipe_json(void)
+{
+    json_set_alloc_funcs(malloc, block_free);
+}
 
 void rpc_error_set(struct rpc_error *error, enum rpc_code code, const char *format, ...)
 {
@@ -166,4 +180,11 @@ char *rpc_notification_line(const char *method, const json_t *params, size_t *by
     return line_make(json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", method, "params",
                                borrowed(params)),
                      bytes);
+}
+
+void rpc_line_free(char *line, size_t bytes)
+{
+    if (line)
+        explicit_bzero(line, bytes);
+    free(line);
 }

@@ -2,10 +2,13 @@
 /* ctl/jsonrpc.h - JSON-RPC 2.0, one message per line: a line becomes a request or an error, results
  * and errors become lines.
  *
+ * Keys pass through here: rpc_wipe_json() makes every block that JSON values and their parser give
+ * back be wiped, and lines are given back by rpc_line_free(), which wipes them.
+ *
  * Guarantee: a line is looked at before it is parsed, so that neither its nesting nor the number of
  * its values can cost more than the limits below; whatever it holds, the answer is a request or a
  * struct rpc_error. Batches are refused. Threads: values, no state. Ownership: rpc_parse() gives a
- * tree that rpc_request_exit() releases; lines are malloc'ed and the caller's. */
+ * tree that rpc_request_exit() releases; lines are the caller's until rpc_line_free(). */
 #ifndef CTL_JSONRPC_H
 #define CTL_JSONRPC_H
 
@@ -54,6 +57,9 @@ struct rpc_request {
     const json_t *params; /* borrowed; an object, or NULL */
 };
 
+/* For the whole process, from now on; values made before are wiped as well. */
+void rpc_wipe_json(void);
+
 /* Sets code and message, "path: expected ..., got ..." is added by rpc_error_fields(). */
 void rpc_error_set(struct rpc_error *error, enum rpc_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -72,5 +78,6 @@ void rpc_request_exit(struct rpc_request *request);
 char *rpc_result_line(const json_t *id, const json_t *result, size_t *bytes);
 char *rpc_error_line(const json_t *id, const struct rpc_error *error, size_t *bytes);
 char *rpc_notification_line(const char *method, const json_t *params, size_t *bytes);
+void rpc_line_free(char *line, size_t bytes); /* NULL: nothing */
 
 #endif

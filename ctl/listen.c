@@ -14,7 +14,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, SOCKET_MODE = 0660 };
+enum {
+    BACKLOG = 1024,
+    SOCKET_MODE = 0660,
+    LOCK_TRIES = 100, /* each is another relay that has ended in this very moment */
+};
 
 static_assert(CONFIG_PATH_BYTES <= sizeof(((struct sockaddr_un *)0)->sun_path), "a path fits");
 
@@ -57,28 +61,43 @@ static int folder_make(const char *path)
     return 0;
 }
 
+/* Is the file that is open the one that others would open now? A lock on any other keeps nobody
+ * out. */
+static bool lock_is_at(int fd, const char *lock)
+{
+    struct stat open_one, named;
+    return fstat(fd, &open_one) == 0 && lstat(lock, &named) == 0 &&
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+/* A relay that ends takes its lock file away with it, and may do so between our open() and our
+ * flock(): then that lock is worth nothing, and the file is made anew. */
 static int lock_take(const char *path, int *lock_fd, char why[CONFIG_ERROR_BYTES])
 {
     char lock[CONFIG_PATH_BYTES + 8];
     lock_path(path, lock);
-    int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        int error = errno;
-        snprintf(why, CONFIG_ERROR_BYTES,
-                 "cannot make %s: %s (give another place with --socket, or make its folder "
-                 "writable for user %u)",
-                 lock, strerror(error), geteuid());
-        return -error;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        snprintf(why, CONFIG_ERROR_BYTES,
-                 "another sluiced listens at %s (stop it, or give this one its own --socket)",
-                 path);
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0) {
+            int error = errno;
+            snprintf(why, CONFIG_ERROR_BYTES,
+                     "cannot make %s: %s (give another place with --socket, or make its folder "
+                     "writable for user %u)",
+                     lock, strerror(error), geteuid());
+            return -error;
+        }
+        bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (locked && lock_is_at(fd, lock)) {
+            *lock_fd = fd;
+            return 0;
+        }
         close(fd);
-        return -EADDRINUSE;
+        if (!locked)
+            break;
     }
-    *lock_fd = fd;
-    return 0;
+    snprintf(why, CONFIG_ERROR_BYTES,
+             "another sluiced listens at %s (stop it, or give this one its own --socket)", path);
+    return -EADDRINUSE;
 }
 
 /* What a crash has left may go; anything else stays. */
@@ -165,8 +184,12 @@ void listen_close(int listen_fd, int lock_fd, const struct config *config)
     char lock[CONFIG_PATH_BYTES + 8];
     lock_path(config->socket, lock);
     close(listen_fd);
-    unlink(config->socket);
-    unlink(lock);
+    /* Where somebody has taken the lock file away, another relay may listen here by now, and the
+     * names are its own. The socket goes first: whoever gets the next lock may bind at once. */
+    if (lock_is_at(lock_fd, lock)) {
+        unlink(config->socket);
+        unlink(lock);
+    }
     close(lock_fd);
 }
 

@@ -3,7 +3,9 @@
  * path.
  *
  * A lock file beside the socket keeps a second relay out; a socket file that nobody has locked is
- * left from a crash and is removed. Threads: the control thread's. */
+ * left from a crash and is removed. Who holds the lock of the file that the name leads to owns
+ * both names; a relay that ends removes them while it still holds it. Threads: the control
+ * thread's. */
 #ifndef CTL_LISTEN_H
 #define CTL_LISTEN_H
 

@@ -51,5 +51,17 @@ void notify(struct control *control, enum notice notice, const struct object *ob
     json_decref(params);
     if (line)
         send_to_all(control, notice, object, line, bytes);
-    free(line);
+    rpc_line_free(line, bytes);
+}
+
+void notify_end(struct control *control, const struct object *object)
+{
+    for (size_t noun = 0; noun < NOUN_N; noun++) {
+        if (model_find(&control->model, (enum noun)noun, object->id))
+            return;
+    }
+    for (uint32_t i = 0; i < control->conns_high; i++) {
+        if (control->conns[i])
+            conn_unsubscribe_id(control->conns[i], object->id, UINT64_MAX);
+    }
 }

@@ -11,4 +11,8 @@ bool notify_wanted(const struct control *control, enum notice notice, const stru
 /* {"<noun>Id": id, ...more}; takes the reference to `more` (NULL: nothing more). */
 void notify(struct control *control, enum notice notice, const struct object *object, json_t *more);
 
+/* The object has left the model and its last notification is queued: subscriptions to its id go,
+ * unless an object of another kind has the same. */
+void notify_end(struct control *control, const struct object *object);
+
 #endif

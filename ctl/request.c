@@ -4,6 +4,8 @@
 
 #include "ctl/control.h"
 
+#include "core/clock.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +15,8 @@ static void request_free(struct request *request)
 {
     request->control->requests_n--;
     rpc_request_exit(&request->rpc);
-    free(request->answer);
+    rpc_line_free(request->answer, request->answer_bytes);
+    explicit_bzero(request, sizeof(*request)); /* an error in it may quote what came */
     free(request);
 }
 
@@ -40,7 +43,7 @@ static void request_answer(struct request *request, char *line, size_t bytes)
     struct conn *conn = request->conn;
     request->answered = true;
     if (!conn || !request->rpc.id) {
-        free(line);
+        rpc_line_free(line, bytes);
         line = NULL;
         bytes = 0;
     }
@@ -74,7 +77,7 @@ void request_result(struct request *request, json_t *result)
         return;
     }
     if (bytes > CONN_OUT_BYTES_MAX / 2) {
-        free(line);
+        rpc_line_free(line, bytes);
         request_fail(request, RPC_FULL, NULL, NULL, NULL,
                      "the answer has %zu bytes, more than a connection's queue takes", bytes);
         return;
@@ -120,6 +123,22 @@ void request_fail_errno(struct request *request, int error, const char *what)
         code = RPC_STATE;
     request_fail(request, code, NULL, NULL, NULL, "%s: %s", what,
                  positive == ESHUTDOWN ? "its worker has stopped" : strerror(positive));
+}
+
+bool request_retry(struct request *request)
+{
+    struct control *control = request->control;
+    int64_t now_us = clock_now_us();
+    if (request->retry_until_us == 0)
+        request->retry_until_us = now_us + control->retry_us;
+    if (now_us >= request->retry_until_us)
+        return false;
+    if (list_is_empty(&control->retries))
+        control->retry_at_us = now_us + CONTROL_RETRY_STEP_US;
+    list_append(&control->retries, &request->retry);
+    if (request->conn)
+        request->conn->held = true;
+    return true;
 }
 
 void request_orphan(struct request *request)

@@ -19,6 +19,8 @@ struct request {
     struct rpc_request rpc;
     enum method_id method;
     struct field_error err; /* of reading its parameters */
+    struct link retry;      /* of the control thread's, while it is to be tried again */
+    int64_t retry_until_us;
     bool answered;
     char *answer; /* waits for earlier ones */
     size_t answer_bytes;
@@ -40,6 +42,11 @@ void request_fail_fields(struct request *request);
 /* For a worker's or the system's -errno. */
 void request_fail_errno(struct request *request, int error, const char *what);
 void request_fail_memory(struct request *request);
+
+/* For what will be otherwise in a few milliseconds, such as a port that a closing ring still holds:
+ * the request is run again from its start, so it must have changed nothing yet. False: it has been
+ * tried long enough. */
+bool request_retry(struct request *request);
 
 /* The connection is gone: its requests go on without it. */
 void request_orphan(struct request *request);

@@ -56,6 +56,23 @@ json_t *rtpparams_capabilities(const json_t *caps, const char *path, struct fiel
     return jsonbuild_done(&out, fields_ok(&f), err);
 }
 
+/* Unlike capabilities, which come from endpoints with whatever these add, a router's codecs and a
+ * mapping are the application's own words: what is unknown there is a mistake. */
+static void media_codec_names(const struct fields *f)
+{
+    static const char *const names[] = {"kind",         "mimeType", "preferredPayloadType",
+                                        "clockRate",    "channels", "parameters",
+                                        "rtcpFeedback", NULL};
+    static const char *const feedback_names[] = {"type", "parameter", NULL};
+    struct fields list, item;
+    fields_only(f, names);
+    fields_array(f, "rtcpFeedback", FIELD_OPTIONAL, RTPCODEC_FEEDBACK_MAX, &list);
+    for (size_t i = 0; i < fields_n(&list) && fields_ok(f); i++) {
+        if (fields_item_object(&list, i, &item))
+            fields_only(&item, feedback_names);
+    }
+}
+
 json_t *rtpparams_media_codecs(const json_t *media_codecs, const char *path,
                                struct field_error *err)
 {
@@ -64,6 +81,10 @@ json_t *rtpparams_media_codecs(const json_t *media_codecs, const char *path,
         return NULL;
 
     json_t *out = codecs_read(&list);
+    for (size_t i = 0; i < fields_n(&list) && fields_ok(&list); i++) {
+        if (fields_item_object(&list, i, &item))
+            media_codec_names(&item);
+    }
     bool taken[128] = {false};
     for (size_t i = 0; i < json_array_size(out) && fields_ok(&list); i++) {
         int payload_type = rtpcodec_payload_type(json_array_get(out, i));
@@ -84,8 +105,10 @@ json_t *rtpparams_media_codecs(const json_t *media_codecs, const char *path,
 
 static json_t *codec_mapping_read(const struct fields *f, const json_t *codecs, bool taken[128])
 {
+    static const char *const names[] = {"payloadType", "mappedPayloadType", NULL};
     struct jsonbuild out = {json_object(), 0};
     int64_t payload_type = 0, mapped = 0;
+    fields_only(f, names);
     fields_int(f, "payloadType", FIELD_REQUIRED, 0, 127, &payload_type);
     fields_int(f, "mappedPayloadType", FIELD_REQUIRED, 0, 127, &mapped);
     if (fields_ok(f) && !rtpcodec_find(codecs, (int)payload_type))
@@ -129,16 +152,17 @@ static bool mapped_ssrc_is_new(const json_t *list, int64_t ssrc)
 static json_t *encoding_mapping_read(const struct fields *f, const json_t *encoding,
                                      const json_t *earlier)
 {
-    static const char *const kept[] = {"ssrc", "rid", "scalabilityMode"};
+    static const char *const names[] = {"ssrc", "rid", "scalabilityMode", "mappedSsrc", NULL};
     struct jsonbuild out = {json_object(), 0};
     int64_t mapped = 0;
+    fields_only(f, names);
     fields_int(f, "mappedSsrc", FIELD_REQUIRED, 1, UINT32_MAX, &mapped);
     if (fields_ok(f) && !mapped_ssrc_is_new(earlier, mapped))
         fields_fail(f, "mappedSsrc", "an SSRC of its own");
-    for (size_t i = 0; i < ARRAY_N(kept); i++) {
-        json_t *value = json_object_get(encoding, kept[i]);
+    for (size_t i = 0; i < 3; i++) { /* all but mappedSsrc */
+        json_t *value = json_object_get(encoding, names[i]);
         if (value)
-            jsonbuild_put(&out, kept[i], json_deep_copy(value));
+            jsonbuild_put(&out, names[i], json_deep_copy(value));
     }
     jsonbuild_put(&out, "mappedSsrc", json_integer(mapped));
     return jsonbuild_done(&out, fields_ok(f), f->err);
@@ -162,8 +186,9 @@ static json_t *encoding_mappings_read(const struct fields *f, const json_t *enco
 json_t *rtpparams_mapping(const json_t *mapping, const char *path, const json_t *params,
                           struct field_error *err)
 {
+    static const char *const names[] = {"codecs", "encodings", NULL};
     struct fields f;
-    if (!fields_begin(&f, mapping, path, err))
+    if (!fields_begin(&f, mapping, path, err) || !fields_only(&f, names))
         return NULL;
 
     struct jsonbuild out = {json_object(), 0};

@@ -35,6 +35,16 @@ static uint64_t events_read(struct fields *f)
     return set;
 }
 
+/* All of them before anything is done: a request that is refused has changed nothing. */
+static bool ids_read(struct request *request, struct fields *f, struct fields *ids)
+{
+    const char *id = "";
+    bool some = fields_array(f, "ids", FIELD_OPTIONAL, CONN_IDS_MAX, ids);
+    for (size_t i = 0; i < fields_n(ids); i++)
+        fields_item_string(ids, i, 1, OBJECT_ID_BYTES_MAX, &id);
+    return some && !field_error_is_set(&request->err);
+}
+
 static void answer(struct request *request)
 {
     const struct conn *conn = request->conn;
@@ -48,19 +58,16 @@ void server_subscribe(struct control *control, struct request *request, struct f
     struct conn *conn = request->conn;
     struct fields ids;
     uint64_t set = events_read(f);
-    bool some = fields_array(f, "ids", FIELD_OPTIONAL, CONN_IDS_MAX, &ids);
+    bool some = ids_read(request, f, &ids);
     if (!handler_ok(request))
         return;
-    if (!some) {
-        conn->notices_all |= set;
-        conn->notices_own |= set;
-    }
+    conn->notices_all |= some ? set & CONN_NOTICES_RELAY : set;
+    conn->notices_own |= some ? 0 : set;
+    set &= ~CONN_NOTICES_RELAY;
     for (size_t i = 0; i < fields_n(&ids); i++) {
         const char *id = "";
         fields_item_string(&ids, i, 1, OBJECT_ID_BYTES_MAX, &id);
-        if (!handler_ok(request))
-            return;
-        if (!conn_subscribe_id(conn, id, set)) {
+        if (set && !conn_subscribe_id(conn, id, set)) {
             request_fail(request, RPC_FULL, "ids", "at most 4096 ids of a connection", "more",
                          "this connection has %u subscriptions to single objects", conn->ids_n);
             return;
@@ -75,7 +82,7 @@ void server_unsubscribe(struct control *control, struct request *request, struct
     struct conn *conn = request->conn;
     struct fields ids;
     uint64_t set = events_read(f);
-    bool some = fields_array(f, "ids", FIELD_OPTIONAL, CONN_IDS_MAX, &ids);
+    bool some = ids_read(request, f, &ids);
     if (!handler_ok(request))
         return;
     if (!some) { /* of whatever object, its own ones as well */
@@ -85,8 +92,6 @@ void server_unsubscribe(struct control *control, struct request *request, struct
     for (size_t i = 0; i < fields_n(&ids); i++) {
         const char *id = "";
         fields_item_string(&ids, i, 1, OBJECT_ID_BYTES_MAX, &id);
-        if (!handler_ok(request))
-            return;
         conn_unsubscribe_id(conn, id, set);
     }
     answer(request);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* What a listenInfo asks for. */
 struct wish {
@@ -19,12 +20,14 @@ struct wish {
     bool shared;
 };
 
-static void wish_ports(struct fields *f, struct wish *wish)
+static void wish_ports(struct request *request, struct fields *f, struct wish *wish)
 {
     struct fields range;
+    char below[FIELD_PATH_BYTES];
     int64_t min = 0, max = 0;
     if (!fields_object(f, "portRange", FIELD_OPTIONAL, &range))
         return;
+    request_only(request, &range, fields_path(f, "portRange", below));
     fields_int(&range, "min", FIELD_REQUIRED, 1, UINT16_MAX, &min);
     fields_int(&range, "max", FIELD_REQUIRED, 1, UINT16_MAX, &max);
     if (fields_ok(f) && max < min)
@@ -52,7 +55,7 @@ static void wish_read(struct control *control, struct request *request, struct f
         wish->announced = fields_peek(f, "announcedAddress");
     else if (fields_string(f, "announcedIp", FIELD_OPTIONAL, 1, 255, &announced))
         wish->announced = fields_peek(f, "announcedIp");
-    wish_ports(f, wish);
+    wish_ports(request, f, wish);
     fields_int(f, "sendBufferSize", FIELD_OPTIONAL, 0, 1 << 30, &send_bytes);
     fields_int(f, "recvBufferSize", FIELD_OPTIONAL, 0, 1 << 30, &receive_bytes);
     wish->options.send_bytes = (uint32_t)send_bytes;
@@ -109,60 +112,107 @@ static void fail_socket(struct request *request, int error, const char *prefix,
                  error == -EMFILE ? " (raise the limit of open files, LimitNOFILE)" : "");
 }
 
-/* A socket of its own. NULL with the request answered. */
+/* Finds a free port and leaves it in `local`. udp_open() would wait for one, and this thread serves
+ * everybody; between this look and its bind() there is hardly time for another's. */
+static int port_find(struct addr *local, const struct udp_options *options)
+{
+    uint32_t low = options->port_min, high = options->port_max;
+    int family = local->sa.sa_family, one = 1, v6_only = options->v6_only, error = 0;
+    if (addr_port(local) != 0)
+        low = high = addr_port(local);
+    if (low == 0)
+        return 0; /* the system finds one */
+    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (options->reuse_port)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+    if (family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
+    uint32_t n = high - low + 1, start = random_u32() % n;
+    for (uint32_t i = 0; i < n; i++) {
+        addr_set_port(local, (uint16_t)(low + (start + i) % n));
+        error = bind(fd, &local->sa, addr_len(local)) == 0 ? 0 : errno;
+        if (error != EADDRINUSE)
+            break;
+    }
+    close(fd);
+    return -error;
+}
+
+/* Where a wish leads: to a shared socket that is there, or to a port just bound. */
+struct berth {
+    struct socket *shared;
+    struct udp_socket udp; /* its fd -1: none */
+};
+
+static int berth_find(const struct control *control, uint16_t worker, const struct wish *wish,
+                      struct berth *berth)
+{
+    struct addr local = wish->local;
+    if (wish->shared)
+        berth->shared = model_shared_socket(&control->model, worker, &local);
+    if (berth->shared)
+        return 0;
+    int failed = port_find(&local, &wish->options);
+    return failed ? failed : udp_open(&berth->udp, &local, &wish->options);
+}
+
+static void berth_leave(struct berth *berth)
+{
+    if (berth->udp.fd >= 0)
+        close(berth->udp.fd);
+    berth->udp.fd = -1;
+}
+
+/* A socket of its own, which takes the berth's. NULL with the request answered. */
 static struct socket *socket_make(struct control *control, struct request *request, uint16_t worker,
-                                  const char *prefix, const struct wish *wish)
+                                  const struct wish *wish, struct berth *berth)
 {
     struct indices *indices = &control->model.places[worker].of[OBJECT_SOCKET];
+    struct udp_socket *udp = &berth->udp;
     struct socket *socket = calloc(1, sizeof(*socket));
     struct errand *errand = errand_make(COMMAND_SOCKET_OPEN, 0, true, on_socket_opened);
-    if (!socket || !errand) {
-        free(socket);
-        if (errand)
-            free(errand->command);
-        free(errand);
-        request_fail_memory(request);
-        return NULL;
-    }
-    struct udp_socket udp;
-    int failed = udp_open(&udp, &wish->local, &wish->options);
-    errand->command->socket_open.fd = failed ? -1 : udp.fd;
-    socket->index = failed ? INDEX_NONE : indices_take(indices, socket);
-    if (socket->index == INDEX_NONE) {
-        if (failed)
-            fail_socket(request, failed, prefix, wish);
-        else
+    uint32_t index = socket && errand ? indices_take(indices, socket) : INDEX_NONE;
+    if (index == INDEX_NONE) {
+        if (socket && errand)
             request_fail(request, RPC_FULL, NULL, NULL, NULL, "worker %u has no room for a socket",
                          worker);
-        errand_free(errand);
+        else
+            request_fail_memory(request);
+        if (errand) {
+            errand->command->socket_open.fd = -1; /* still the berth's */
+            errand_free(errand);
+        }
         free(socket);
         return NULL;
     }
-    warn_refused(&udp, wish->options.receive_bytes);
-    socket->worker = worker;
-    socket->shared = wish->shared;
-    socket->local = udp.local;
-    socket->receive_bytes = udp.receive_bytes;
+    warn_refused(udp, wish->options.receive_bytes);
+    *socket = (struct socket){.index = index,
+                              .worker = worker,
+                              .shared = wish->shared,
+                              .local = udp->local,
+                              .receive_bytes = udp->receive_bytes};
     list_init(&socket->link);
     if (socket->shared)
         list_append(&control->model.shared_sockets, &socket->link);
     control->model.sockets_n++;
-    errand->index = socket->index;
+    errand->index = index;
     errand->object = socket;
     errand->command->socket_open =
-        (struct command_socket_open){.fd = udp.fd, .shared = wish->shared, .local = udp.local};
+        (struct command_socket_open){.fd = udp->fd, .shared = wish->shared, .local = udp->local};
+    udp->fd = -1;
     control_errand(control, worker, errand);
     return socket;
 }
 
-/* One more user of the socket that the wish leads to. */
+/* One more user of the berth's socket. */
 static struct socket *socket_get(struct control *control, struct request *request, uint16_t worker,
-                                 const char *prefix, const struct wish *wish)
+                                 const struct wish *wish, struct berth *berth)
 {
-    struct socket *socket =
-        wish->shared ? model_shared_socket(&control->model, worker, &wish->local) : NULL;
+    struct socket *socket = berth->shared;
     if (!socket)
-        socket = socket_make(control, request, worker, prefix, wish);
+        socket = socket_make(control, request, worker, wish, berth);
     if (socket)
         socket->transports_n++;
     return socket;
@@ -299,21 +349,43 @@ static json_t *plain_result(const struct transport *transport)
     return result;
 }
 
+/* Both berths before anything is made: a busy port is tried again a little later, from the start.
+ * False: so it is, or the request is answered. */
+static bool plain_berths(struct control *control, struct request *request, uint16_t worker,
+                         const struct plain *plain, struct berth *rtp, struct berth *rtcp)
+{
+    const char *prefix = "listenInfo";
+    const struct wish *wish = &plain->rtp;
+    int failed = berth_find(control, worker, wish, rtp);
+    if (!failed && !plain->mux) {
+        prefix = plain->has_rtcp ? "rtcpListenInfo" : "listenInfo";
+        wish = &plain->rtcp;
+        failed = berth_find(control, worker, wish, rtcp);
+    }
+    if (!failed)
+        return true;
+    berth_leave(rtp);
+    if (failed != -EADDRINUSE || !request_retry(request))
+        fail_socket(request, failed, prefix, wish);
+    return false;
+}
+
 static void plain_create(struct control *control, struct request *request, struct router *router,
                          const struct plain *plain)
 {
     uint16_t worker = router->o.worker;
-    struct socket *rtp = socket_get(control, request, worker, "listenInfo", &plain->rtp);
-    if (!rtp)
+    struct berth rtp_berth = {.udp.fd = -1}, rtcp_berth = {.udp.fd = -1};
+    if (!plain_berths(control, request, worker, plain, &rtp_berth, &rtcp_berth))
         return;
+    struct socket *rtp = socket_get(control, request, worker, &plain->rtp, &rtp_berth);
     struct socket *rtcp = rtp;
-    if (!plain->mux) {
-        rtcp = socket_get(control, request, worker,
-                          plain->has_rtcp ? "rtcpListenInfo" : "listenInfo", &plain->rtcp);
-        if (!rtcp) {
-            socket_put(control, rtp);
-            return;
-        }
+    if (rtp && !plain->mux)
+        rtcp = socket_get(control, request, worker, &plain->rtcp, &rtcp_berth);
+    if (!rtp || !rtcp) {
+        berth_leave(&rtp_berth);
+        berth_leave(&rtcp_berth);
+        socket_put(control, rtp);
+        return;
     }
     struct errand *errand = errand_make(COMMAND_TRANSPORT_OPEN, 0, true, on_transport_opened);
     struct transport *transport =
@@ -420,7 +492,7 @@ static void connect_keys(struct request *request, struct fields *f,
     struct fields srtp;
     const char *text = "";
     if (transport->suite == SEAL_NONE) {
-        if (fields_peek(f, "srtpParameters"))
+        if (fields_object(f, "srtpParameters", FIELD_OPTIONAL, &srtp))
             fields_fail(f, "srtpParameters", "nothing: the transport was made without enableSrtp");
         return;
     }

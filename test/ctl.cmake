@@ -17,6 +17,6 @@ sluice_test_folder(ctl
     room
     rtpparams
   THREADS
-  SOURCES ctl_rig.c fake_worker.c
+  SOURCES ctl_rig.c fake_worker.c heap.c
   LIBS sluice_ctl)
 sluice_test_script(ctl_daemon test/ctl_daemon_test.sh)

@@ -8,6 +8,9 @@
 #include "test/suite.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -163,6 +166,83 @@ START_TEST(test_listen)
 
 END_TEST
 
+/* Somebody has tidied the lock file away: the next relay takes the place, and the end of the first
+ * leaves it alone. */
+START_TEST(test_listen_lost_lock)
+{
+    static struct config config = {.socket_given = true};
+    char folder[] = "/tmp/sluice-test-XXXXXX", why[CONFIG_ERROR_BYTES], path[CONFIG_PATH_BYTES + 8];
+    int fd = -1, lock = -1, other_fd = -1, other_lock = -1;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(config.socket, sizeof(config.socket), "%s/s", folder);
+    snprintf(path, sizeof(path), "%s.lock", config.socket);
+    ck_assert_int_eq(listen_open(&fd, &lock, &config, why), 0);
+    unlink(path);
+    ck_assert_int_eq(listen_open(&other_fd, &other_lock, &config, why), 0);
+    listen_close(fd, lock, &config);
+    ck_assert_int_eq(access(config.socket, F_OK), 0);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    listen_close(other_fd, other_lock, &config);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+END_TEST
+
+/* Relays that start while others end: whoever has started is alone, and is reached by the name. */
+static struct {
+    struct config config;
+    atomic_int holders, opened, wrong;
+} race;
+
+static bool reachable(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path, path, CONFIG_PATH_BYTES);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool there = connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+    close(fd);
+    return there;
+}
+
+static void *race_run(void *arg)
+{
+    struct config config = race.config;
+    char why[CONFIG_ERROR_BYTES];
+    (void)arg;
+    for (int i = 0; i < 4000; i++) {
+        int fd = -1, lock = -1;
+        if (listen_open(&fd, &lock, &config, why) != 0)
+            continue;
+        race.opened++;
+        bool alone = ++race.holders == 1;
+        sched_yield();
+        alone &= reachable(config.socket) && race.holders == 1;
+        race.wrong += !alone;
+        race.holders--;
+        listen_close(fd, lock, &config);
+    }
+    return NULL;
+}
+
+START_TEST(test_listen_race)
+{
+    pthread_t threads[4];
+    char folder[] = "/tmp/sluice-test-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    log_set(LOG_LEVEL_NONE, LOG_FORMAT_TEXT);
+    race.config.socket_given = true;
+    snprintf(race.config.socket, sizeof(race.config.socket), "%s/s", folder);
+    for (size_t i = 0; i < ARRAY_N(threads); i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, race_run, NULL), 0);
+    for (size_t i = 0; i < ARRAY_N(threads); i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_int_gt(race.opened, 0);
+    ck_assert_int_eq(race.wrong, 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+END_TEST
+
 static size_t http_ask(struct rig *rig, const char *request, char *text, size_t room)
 {
     struct addr to;
@@ -268,6 +348,8 @@ Suite *ctl_config_suite(void)
     tcase_add_test(tc, test_check);
     tcase_add_test(tc, test_load);
     tcase_add_test(tc, test_listen);
+    tcase_add_test(tc, test_listen_lost_lock);
+    tcase_add_test(tc, test_listen_race);
     tcase_add_test(tc, test_http);
     tcase_add_test(tc, test_render);
     suite_add_tcase(suite, tc);

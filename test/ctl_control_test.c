@@ -390,6 +390,58 @@ START_TEST(test_drain_over)
 
 END_TEST
 
+/* What a connection has got when the relay is gone; ends it. */
+static bool last_words(struct rig_client *client, char *text, size_t room)
+{
+    ssize_t got = recv(client->fd, text, room - 1, MSG_DONTWAIT);
+    text[got > 0 ? got : 0] = '\0';
+    close(client->fd);
+    json_decref(client->notes);
+    json_decref(client->answers);
+    free(client->in);
+    return strstr(text, "\"server.shutdown\"") != NULL;
+}
+
+/* Everybody hears that the relay ends who has not declined, whatever objects he has subscribed to.
+ */
+START_TEST(test_shutdown_heard)
+{
+    static const struct {
+        const char *method, *params;
+        bool hears, hears_drain;
+    } rows[] = {
+        {"server.info", "{}", true, false},
+        {"server.subscribe", "{'events':['*'],'ids':['r']}", true, true},
+        {"server.subscribe", "{'events':['server.*'],'ids':['nothing']}", true, true},
+        {"server.unsubscribe", "{'events':['*'],'ids':['r']}", true, false},
+        {"server.unsubscribe", "{'events':['server.shutdown']}", false, false},
+    };
+    struct rig own;
+    struct rig_client clients[ARRAY_N(rows)];
+    char text[4096];
+    rig_start(&own, 1);
+    rig_do(&own, "router.create", "{'id':'r'}");
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        rig_connect(&own, &clients[i]);
+        int id = rig_request(&own, &clients[i], rows[i].method, rows[i].params, 0);
+        json_t *answer = rig_answer(&own, &clients[i], id);
+        ck_assert_ptr_nonnull(rig_at(answer, "result"));
+        json_decref(answer);
+    }
+    control_drain(own.control, 1000);
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        json_t *note = rig_note(&own, &clients[i], "server.draining");
+        ck_assert_msg((note != NULL) == rows[i].hears_drain, "row %zu", i);
+        json_decref(note);
+    }
+    rig_stop(&own);
+    for (size_t i = 0; i < ARRAY_N(rows); i++)
+        ck_assert_msg(last_words(&clients[i], text, sizeof(text)) == rows[i].hears,
+                      "row %zu got %s", i, text);
+}
+
+END_TEST
+
 Suite *ctl_control_suite(void)
 {
     Suite *suite = suite_create("ctl_control");
@@ -416,6 +468,9 @@ Suite *ctl_control_suite(void)
     tcase_add_test(tc, test_shutdown);
     tcase_add_test(tc, test_drain);
     tcase_add_test(tc, test_drain_over);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("end");
+    tcase_add_test(tc, test_shutdown_heard);
     suite_add_tcase(suite, tc);
     return suite;
 }

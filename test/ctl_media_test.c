@@ -202,6 +202,59 @@ START_TEST(test_consume_audio)
 
 END_TEST
 
+/* Layers are read although nothing chooses by them yet. */
+START_TEST(test_layers)
+{
+    static const char *const bad[][2] = {
+        {"preferredLayers.layer", "{'spatialLayer':0,'layer':1}"},
+        {"preferredLayers.spatialLayer", "{}"},
+        {"preferredLayers.spatialLayer", "{'spatialLayer':8}"},
+        {"preferredLayers.temporalLayer", "{'spatialLayer':0,'temporalLayer':'high'}"},
+    };
+    rig_room(&rig);
+    for (size_t i = 0; i < ARRAY_N(bad); i++)
+        rig_fails(&rig, RPC_PARAMS, bad[i][0], "transport.consume",
+                  "{'transportId':'t','producerId':'p','rtpCapabilities':%s,'preferredLayers':%s}",
+                  rig_capabilities, bad[i][1]);
+    rig_do(&rig, "transport.consume",
+           "{'transportId':'t','producerId':'p','rtpCapabilities':%s,'preferredLayers':{"
+           "'spatialLayer':7,'temporalLayer':7}}",
+           rig_capabilities);
+}
+
+END_TEST
+
+/* What browsers and applications add to the parts of RtpParameters is passed over, not refused. */
+START_TEST(test_extras)
+{
+    rig_do(&rig, "router.create",
+           "{'id':'r','mediaCodecs':[{'kind':'video','mimeType':'video/VP8','clockRate':90000,"
+           "'preferredPayloadType':100,'parameters':{'x-google-start-bitrate':1000},'rtcpFeedback':"
+           "[{'type':'nack','parameter':'pli'}]}]}");
+    rig_do(&rig, "transport.createPlain",
+           "{'routerId':'r','id':'t','listenInfo':{'ip':'127.0.0.1'}}");
+    rig_do(
+        &rig, "transport.produce",
+        "{'transportId':'t','id':'p','kind':'video','rtpParameters':{'mid':'0','msid':'s t',"
+        "'codecs':[{'mimeType':'video/VP8','payloadType':96,'clockRate':90000,'sdpFmtpLine':'',"
+        "'rtcpFeedback':[{'type':'nack','extra':1}]}],'headerExtensions':[{'uri':"
+        "'urn:ietf:params:rtp-hdrext:sdes:mid','id':4,'encrypt':false,'parameters':{},"
+        "'direction':'sendonly'}],'encodings':[{'ssrc':5,'active':true,'networkPriority':'high',"
+        "'scaleResolutionDownBy':1.5,'rtx':{'ssrc':6,'extra':1}}],'rtcp':{'cname':'c','mux':true,"
+        "'reducedSize':true,'extra':1},'degradationPreference':'balanced'}}");
+    rig_do(&rig, "transport.consume",
+           "{'transportId':'t','producerId':'p','rtpCapabilities':{'codecs':[{'kind':'video',"
+           "'mimeType':'video/VP8','preferredPayloadType':101,'clockRate':90000,'extra':1}],"
+           "'headerExtensions':[{'kind':'video','uri':'urn:x','preferredId':1,'direction':"
+           "'sendrecv','extra':1}],'fecMechanisms':[]}}");
+    rig_do(&rig, "transport.consume",
+           "{'transportId':'t','producerId':'p','rtpParameters':{'codecs':[{'mimeType':"
+           "'video/VP8','payloadType':100,'clockRate':90000}],'encodings':[{'ssrc':88,'active':true"
+           "}]},'consumableRtpEncodings':[{'ssrc':5,'active':true,'maxFramerate':30}]}");
+}
+
+END_TEST
+
 /* A caller who has negotiated himself: in a router that knows no codec, used as given. */
 START_TEST(test_verbatim)
 {
@@ -494,6 +547,59 @@ END_TEST
 
 /* A worker's engine fails: its rooms end, the other worker goes on; with the last one the relay
  * ends. */
+/* Single objects that a connection is subscribed to, as server.dump counts them beside
+ * server.draining and server.shutdown. */
+static int64_t single_n(void)
+{
+    json_t *dump = rig_ok(&rig, "server.dump", "{}");
+    int64_t n = rig_int(dump, "connections.1.subscriptions") - 2;
+    json_decref(dump);
+    return n;
+}
+
+/* A subscription to an object ends with it, after its last notification, and not before the last
+ * object of that id has gone. */
+START_TEST(test_subscriptions_end)
+{
+    struct rig_client other;
+    rig_room(&rig);
+    rig_do(&rig, "router.create", "{'id':'t'}"); /* as the transport */
+    rig_connect(&rig, &other);
+    json_decref(rig_answer(&rig, &other,
+                           rig_request(&rig, &other, "server.subscribe",
+                                       "{'events':['*'],'ids':['r','t','p','c0','c1','never']}")));
+    ck_assert_int_eq(single_n(), 6);
+    int id = rig_request(&rig, &other, "server.subscribe", "{'events':['*'],'ids':['x',7]}");
+    json_t *answer = rig_answer(&rig, &other, id);
+    ck_assert_str_eq(rig_text(answer, "error.data.path"), "ids[1]");
+    json_decref(answer);
+    id = rig_request(&rig, &other, "server.unsubscribe", "{'events':['*'],'ids':['r',7]}");
+    json_decref(rig_answer(&rig, &other, id));
+    ck_assert_int_eq(single_n(), 6); /* what is refused changes nothing */
+    consume("c0", "p");
+    consume("c1", "p");
+    rig_do(&rig, "consumer.close", "{'consumerId':'c0'}");
+    expect_note(&other, "consumer.close", "consumerId", "c0");
+    ck_assert_int_eq(single_n(), 5);
+    consume("c0", "p");
+    rig_do(&rig, "producer.pause", "{'producerId':'p'}");
+    expect_note(&other, "consumer.producerpause", "consumerId", "c1");
+    ck_assert_ptr_null(rig_note(&rig, &other, "consumer.producerpause"));
+    rig_do(&rig, "router.close", "{'routerId':'r'}");
+    expect_note(&other, "consumer.transportclose", "consumerId", "c1");
+    ck_assert_ptr_null(rig_note(&rig, &other, "consumer.transportclose"));
+    expect_note(&other, "producer.transportclose", "producerId", "p");
+    expect_note(&other, "transport.routerclose", "transportId", "t");
+    expect_note(&other, "router.close", "routerId", "r");
+    ck_assert_int_eq(single_n(), 2);
+    rig_do(&rig, "router.close", "{'routerId':'t'}");
+    expect_note(&other, "router.close", "routerId", "t");
+    ck_assert_int_eq(single_n(), 1);
+    rig_disconnect(&rig, &other);
+}
+
+END_TEST
+
 START_TEST(test_worker_dies)
 {
     rig_room(&rig);
@@ -531,6 +637,8 @@ Suite *ctl_media_suite(void)
     tcase_add_test(tc, test_producer_command);
     tcase_add_test(tc, test_consume);
     tcase_add_test(tc, test_consume_audio);
+    tcase_add_test(tc, test_layers);
+    tcase_add_test(tc, test_extras);
     tcase_add_test(tc, test_verbatim);
     tcase_add_test(tc, test_verbs);
     tcase_add_test(tc, test_cascade_router);
@@ -539,6 +647,7 @@ Suite *ctl_media_suite(void)
     tcase_add_test(tc, test_many);
     tcase_add_test(tc, test_events);
     tcase_add_test(tc, test_subscriptions);
+    tcase_add_test(tc, test_subscriptions_end);
     tcase_add_test(tc, test_worker_dies);
     suite_add_tcase(suite, tc);
     return suite;

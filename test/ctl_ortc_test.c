@@ -103,6 +103,11 @@ static const struct {
     {"[" PREF("video", "VP8", 90000, 72) "]", "mediaCodecs[0].preferredPayloadType",
      "0 to 63 or 96 to 127: the others look like RTCP", "72"},
     {"[" PREF("video", "VP8", 90000, 200) "]", "mediaCodecs[0].preferredPayloadType", NULL, "200"},
+    {"[" VP8 ", {'mimeType': 'video/VP9', 'clockRate': 90000, 'payloadType': 98}]",
+     "mediaCodecs[1].payloadType", "no such field", "98"},
+    {"[{'mimeType': 'video/VP8', 'clockRate': 90000, 'rtcpFeedback': [{'type': 'nack'},"
+     " {'type': 'nack', 'param': 'pli'}]}]",
+     "mediaCodecs[0].rtcpFeedback[1].param", "no such field", "\"pli\""},
 };
 
 START_TEST(test_router_refuses)

@@ -193,6 +193,10 @@ START_TEST(test_conn_lines)
     ck_assert_mem_eq(line, "two", 3);
     conn_line_done(conn, bytes);
     ck_assert_uint_eq(conn_half_bytes(conn), 0);
+    far_send("six\n", 4); /* nobody has looked for a line since */
+    ck_assert_int_eq(conn_line(conn, &line, &bytes), CONN_LINE_READY);
+    ck_assert_mem_eq(line, "six", 3);
+    conn_line_done(conn, bytes);
     shutdown(far_end, SHUT_WR);
     conn_read(conn);
     ck_assert(conn->ended);
@@ -266,7 +270,8 @@ START_TEST(test_conn_subscriptions)
     char id[16];
     ck_assert(conn_wants(conn, NOTICE_CONSUMER_SCORE, "c", 7));
     ck_assert(!conn_wants(conn, NOTICE_CONSUMER_SCORE, "c", 8));
-    ck_assert(!conn_wants(conn, NOTICE_SERVER_SHUTDOWN, NULL, 0));
+    ck_assert(!conn_wants(conn, NOTICE_SERVER_DRAINING, NULL, 0));
+    ck_assert(conn_wants(conn, NOTICE_SERVER_SHUTDOWN, NULL, 0));
     uint64_t score = 1ull << NOTICE_CONSUMER_SCORE, trace = 1ull << NOTICE_CONSUMER_TRACE;
     for (int i = 0; i < CONN_IDS_MAX; i++) {
         snprintf(id, sizeof(id), "c%d", i);

@@ -48,6 +48,7 @@ void rig_start_with(struct rig *rig, const struct config *config)
     char why[CONFIG_ERROR_BYTES] = "";
     int failed = control_init(rig->control, &own, false, why);
     ck_assert_msg(failed == 0, "%s", why);
+    rig->control->retry_us = 0; /* who tests waiting says so */
     rig_connect(rig, &rig->client);
 }
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/ctl_room_test.c - routers and plain transports over the control socket: what workers are
  * told, what controllers are answered. */
+#include "core/clock.h"
 #include "ctl/base64.h"
 #include "test/ctl_rig.h"
+#include "test/heap.h"
 #include "test/suite.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct rig rig;
 
@@ -179,6 +183,11 @@ static const struct bad_row bad_plain[] = {
     {"listenInfo.port", "'listenInfo':{'ip':'127.0.0.1','port':70000}"},
     {"listenInfo.extra", "'listenInfo':{'ip':'127.0.0.1','extra':1}"},
     {"listenInfo.flags.extra", "'listenInfo':{'ip':'127.0.0.1','flags':{'extra':true}}"},
+    {"listenInfo.portRange.step",
+     "'listenInfo':{'ip':'127.0.0.1','portRange':{'min':40000,'max':40100,'step':2}}"},
+    {"rtcpListenInfo.portRange.maximum",
+     "'rtcpMux':false,'listenInfo':{'ip':'127.0.0.1'},'rtcpListenInfo':{'ip':'127.0.0.1',"
+     "'portRange':{'min':40000,'max':40100,'maximum':1}}"},
     {"listenInfo.portRange.max", "'listenInfo':{'ip':'127.0.0.1','portRange':{'min':9,'max':8}}"},
     {"listenInfo.port", "'listenInfo':{'ip':'127.0.0.1','flags':{'shared':true}}"},
     {"comedia",
@@ -242,6 +251,193 @@ START_TEST(test_srtp)
               "{'transportId':'u','ip':'127.0.0.1','port':5000,'srtpParameters':{'cryptoSuite':"
               "'AEAD_AES_128_GCM','keyBase64':'%s'}}",
               text);
+    rig_do(&rig, "transport.connect", /* null counts as absent, here as elsewhere */
+           "{'transportId':'u','ip':'127.0.0.1','port':5000,'srtpParameters':null}");
+}
+
+END_TEST
+
+/* A line of JSON with ' for ", sent and answered without the heap of the test. */
+static void exchange(const char *line, const char *end, char *answer, size_t room)
+{
+    static char text[1024];
+    size_t n = 0, bytes = (size_t)snprintf(text, sizeof(text), "%s%s", line, end);
+    for (char *at = text; *at; at++)
+        *at = *at == '\'' ? '"' : *at;
+    ck_assert_int_eq(send(rig.client.fd, text, bytes, 0), (ssize_t)bytes);
+    rig_settle(&rig);
+    for (ssize_t got = 1; got > 0 && n<room - 1; n += got> 0 ? (size_t)got : 0)
+        got = recv(rig.client.fd, answer + n, room - 1 - n, MSG_DONTWAIT);
+    answer[n] = '\0';
+}
+
+/* Keys that have passed through, the peer's and ours, stand in no block that was given back:
+ * whether the request succeeds, fails, is no JSON, or is never ended. */
+START_TEST(test_keys_wiped)
+{
+    static const char theirs[] = "c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz";
+    static const char *const lines[] = {
+        "{'jsonrpc':'2.0','id':1,'method':'transport.connect','params':{'transportId':'t','ip':"
+        "'127.0.0.1','port':5000,'srtpParameters':{'cryptoSuite':'AES_CM_128_HMAC_SHA1_80',"
+        "'keyBase64':'c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz'}}}",
+        "{'jsonrpc':'2.0','id':2,'method':'transport.dump','params':{'transportId':'t'}}",
+        "{'jsonrpc':'2.0','method':'transport.dump','params':{'transportId':'t'}}",
+        "{'jsonrpc':'2.0','id':3,'method':'transport.connect','params':{'transportId':'t','ip':7,"
+        "'srtpParameters':{'cryptoSuite':'c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz'}}}",
+        "{'id':'c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz'}",
+        "['c2x1aWNlLXRlc3Qta2V5LW9mLXRoZS1wZWVyMTIz',",
+    };
+    static char answer[4096], ours[41];
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    exchange("{'jsonrpc':'2.0','id':1,'method':'transport.createPlain','params':{'routerId':'r',"
+             "'id':'t','enableSrtp':true,'listenInfo':{'ip':'127.0.0.1'}}}",
+             "\n", answer, sizeof(answer));
+    const char *at = strstr(answer, "\"keyBase64\":\"");
+    ck_assert_ptr_nonnull(at);
+    memcpy(ours, at + 13, 40);
+    for (size_t i = 0; i < 2 * ARRAY_N(lines); i++) {
+        heap_watch(i % 2 ? ours : theirs, 40);
+        exchange(lines[i / 2], "\n", answer, sizeof(answer));
+        ck_assert_msg(strstr(answer, "\"jsonrpc\"") || i / 2 == 2, "row %zu: %s", i, answer);
+        ck_assert_msg(heap_watch(NULL, 0) == 0, "row %zu leaves a key", i);
+    }
+    heap_watch(theirs, 40);
+    exchange(lines[0], "", answer, sizeof(answer)); /* never ended */
+    shutdown(rig.client.fd, SHUT_WR);
+    rig_settle(&rig);
+    ck_assert_uint_eq(heap_watch(NULL, 0), 0);
+}
+
+END_TEST
+
+/* ---- ports that are busy ---- */
+
+/* A UDP port of 127.0.0.1 that is taken as long as the descriptor is open. */
+static int port_take(uint16_t *port)
+{
+    struct addr local;
+    socklen_t bytes = sizeof(local);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(addr_parse(&local, "127.0.0.1", 0), 0);
+    ck_assert_int_eq(bind(fd, &local.sa, addr_len(&local)), 0);
+    ck_assert_int_eq(getsockname(fd, &local.sa, &bytes), 0);
+    *port = addr_port(&local);
+    return fd;
+}
+
+/* A turn that may sleep as the relay's do: its own clock must wake it. */
+static void turn_wakes(void)
+{
+    int64_t start_us = clock_now_us();
+    control_turn(rig.control, 3000);
+    ck_assert_int_lt(clock_now_us() - start_us, 2500000);
+}
+
+static json_t *answer_wait(struct rig_client *client, int id)
+{
+    json_t *answer = rig_answer(&rig, client, id);
+    for (int i = 0; i < 50 && !answer; i++) {
+        turn_wakes();
+        answer = rig_answer(&rig, client, id);
+    }
+    return answer;
+}
+
+/* A request for a busy port is tried again while others are served; what its own connection sends
+ * behind it, about the object it makes, comes after it. */
+START_TEST(test_busy_port)
+{
+    struct rig_client other;
+    uint16_t port = 0;
+    int fd = port_take(&port);
+    rig.control->retry_us = 60000000;
+    rig_connect(&rig, &other);
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    int make = rig_request(&rig, &other, "transport.createPlain",
+                           "{'routerId':'r','id':'t','rtcpMux':false,'listenInfo':{'ip':"
+                           "'127.0.0.1'},'rtcpListenInfo':{'ip':'127.0.0.1','port':%u}}",
+                           port);
+    int dump = rig_request(&rig, &other, "transport.dump", "{'transportId':'t'}");
+    ck_assert_ptr_null(rig_answer(&rig, &other, make));
+    rig_do(&rig, "server.info", "{}");
+    json_t *census = rig_ok(&rig, "server.census", "{}");
+    ck_assert_int_eq(rig_int(census, "sockets"), 0);
+    ck_assert_int_eq(rig_int(census, "requests"), 1);
+    json_decref(census);
+    close(fd);
+    json_t *answer = answer_wait(&other, make);
+    ck_assert_int_eq(rig_int(answer, "result.rtcpTuple.localPort"), port);
+    json_decref(answer);
+    answer = answer_wait(&other, dump);
+    ck_assert_int_eq(rig_int(answer, "result.rtcpTuple.localPort"), port);
+    json_decref(answer);
+    rig_disconnect(&rig, &other);
+    rig_do(&rig, "router.close", "{'routerId':'r'}");
+    expect_empty();
+}
+
+END_TEST
+
+/* The control thread does not sleep on a busy port: the quickest of some refusals is quicker than
+ * the 50 ms for which udp_open() would try. */
+START_TEST(test_busy_port_at_once)
+{
+    uint16_t port = 0;
+    int fd = port_take(&port);
+    int64_t best_us = INT64_MAX;
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    for (int i = 0; i < 10; i++) {
+        int64_t start_us = clock_now_us();
+        rig_fails(&rig, RPC_EXISTS, "listenInfo.port", "transport.createPlain",
+                  "{'routerId':'r','listenInfo':{'ip':'127.0.0.1','port':%u}}", port);
+        best_us = min_i64(best_us, clock_now_us() - start_us);
+    }
+    ck_assert_int_lt(best_us, 50000);
+    close(fd);
+}
+
+END_TEST
+
+/* It ends: with an error when it has waited long enough, with its router, with its connection. */
+START_TEST(test_busy_port_ends)
+{
+    static const char params[] =
+        "{'routerId':'r','id':'t','listenInfo':{'ip':'127.0.0.1','portRange':{'min':%u,'max':%u}}}";
+    struct rig_client other;
+    uint16_t port = 0;
+    int fd = port_take(&port);
+    rig.control->retry_us = CONTROL_RETRY_US;
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    json_t *answer = answer_wait(
+        &rig.client, rig_request(&rig, &rig.client, "transport.createPlain", params, port, port));
+    ck_assert_int_eq(rig_int(answer, "error.code"), RPC_EXISTS);
+    ck_assert_str_eq(rig_text(answer, "error.data.path"), "listenInfo.port");
+    json_decref(answer);
+
+    rig.control->retry_us = 60000000;
+    rig_connect(&rig, &other);
+    int make = rig_request(&rig, &other, "transport.createPlain", params, port, port);
+    rig_do(&rig, "router.close", "{'routerId':'r'}");
+    answer = answer_wait(&other, make);
+    ck_assert_int_eq(rig_int(answer, "error.code"), RPC_NOT_FOUND);
+    json_decref(answer);
+
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    rig_request(&rig, &other, "transport.createPlain", params, port, port);
+    rig_request(&rig, &other, "router.create", "{'id':'s'}");
+    rig_disconnect(&rig, &other); /* what it has asked is done all the same */
+    ck_assert_ptr_null(model_find(&rig.control->model, NOUN_TRANSPORT, "t"));
+    close(fd);
+    for (int i = 0; i < 50 && rig.control->requests_n > 0; i++)
+        turn_wakes();
+    rig_settle(&rig);
+    ck_assert_ptr_nonnull(model_find(&rig.control->model, NOUN_TRANSPORT, "t"));
+    ck_assert_ptr_nonnull(model_find(&rig.control->model, NOUN_ROUTER, "s"));
+
+    /* And with the relay. */
+    rig_request(&rig, &rig.client, "transport.createPlain",
+                "{'routerId':'r','listenInfo':{'ip':'127.0.0.1','port':%u}}", port);
+    ck_assert_uint_eq(rig.control->requests_n, 1);
 }
 
 END_TEST
@@ -404,6 +600,10 @@ Suite *ctl_room_suite(void)
     tcase_add_test(tc, test_plain);
     tcase_add_loop_test(tc, test_bad_plain, 0, (int)ARRAY_N(bad_plain));
     tcase_add_test(tc, test_srtp);
+    tcase_add_test(tc, test_keys_wiped);
+    tcase_add_test(tc, test_busy_port);
+    tcase_add_test(tc, test_busy_port_at_once);
+    tcase_add_test(tc, test_busy_port_ends);
     tcase_add_loop_test(tc, test_bad_connect, 0, (int)ARRAY_N(bad_connect));
     tcase_add_test(tc, test_shared);
     tcase_add_test(tc, test_open_fails);

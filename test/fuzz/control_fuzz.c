@@ -36,6 +36,7 @@ static struct control *control_get(void)
     config.socket_given = true;
     control = malloc(sizeof(*control));
     ASSERT(control_init(control, &config, false, why) == 0);
+    control->retry_us = 0; /* a busy port is refused at once: nothing outlives its input */
     unlink(config.socket);
     char lock[CONFIG_PATH_BYTES + 8];
     snprintf(lock, sizeof(lock), "%s.lock", config.socket);
