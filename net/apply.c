@@ -372,8 +372,11 @@ static int producer_set_paused(struct worker *w, struct producer *p, bool paused
         struct stream *s = p->streams[i];
         nack_reset(s->nack);
         timers_cancel(&w->timers, &s->nack_timer);
-        for (struct consumer *c = s->consumers; c != NULL; c = c->stream_next)
+        for (struct consumer *c = s->consumers; c != NULL; c = c->stream_next) {
             seqmap_sync(&c->map);
+            if (!paused)
+                fanout_await_keyframe(c);
+        }
         if (!paused && s->consumers != NULL)
             recovery_keyframe(w, s, true);
     }
@@ -498,6 +501,7 @@ static int consumer_open(struct worker *w, uint32_t index, const struct command_
     c->rtx_seq = first_seq(t, c->rewrite.rtx_ssrc, open->rtx_seq_first);
     resend_init(&c->resend, w->now_us);
     score_init(&c->score);
+    fanout_await_keyframe(c); /* a transport that is not ready yet gets nothing: it waits on */
     consumer_link(c);
     w->count.consumers++;
     recovery_retention_update(w, c->stream);
@@ -529,6 +533,8 @@ static int consumer_set_paused(struct worker *w, struct consumer *c, bool paused
     resend_clear(&c->resend);
     timers_cancel(&w->timers, &c->resend_timer);
     recovery_retention_update(w, c->stream);
+    if (!paused)
+        fanout_await_keyframe(c);
     if (!paused && transport_is_ready(c->transport))
         recovery_keyframe(w, c->stream, false);
     return 0;

@@ -75,10 +75,21 @@ static bool write_sender(struct compound *c, const struct consumer *consumer,
     return false;
 }
 
+/* The key frame may be lost for good, or the request, and a receiver that has got nothing yet does
+ * not ask: a consumer that waits while packets come asks again. */
+static void ask_again(struct worker *w, const struct consumer *consumer)
+{
+    const struct source *source = &consumer->stream->source;
+    bool waits = consumer->gate == GATE_KEYFRAME && !consumer->paused;
+    if (waits && source->started && w->now_us - source->arrived_us <= REPORT_IDLE_US)
+        recovery_keyframe(w, consumer->stream, false);
+}
+
 static void report_consumers(struct compound *c)
 {
     struct rtcp_sender_info info;
     for (struct consumer *k = c->transport->consumers; k != NULL; k = k->transport_next) {
+        ask_again(c->w, k);
         if (!sender_info_of(c->w, k, &info))
             continue;
         if (!write_sender(c, k, &info)) {

@@ -149,6 +149,13 @@ struct producer {
     char mid[RTP_MID_BYTES_MAX];
 };
 
+/* What a consumer that forwards nothing before a key frame lets pass (fanout_await_keyframe()). */
+enum gate {
+    GATE_OPEN,
+    GATE_KEYFRAME, /* a key frame's first packet */
+    GATE_BEHIND,   /* what is not older than the key frame that it began with: gate_seq */
+};
+
 struct consumer {
     /* read and written for every packet */
     struct transport *transport;
@@ -156,9 +163,11 @@ struct consumer {
     struct consumer *work_next; /* next of the same receiver in a round */
     bool open, paused, nack;
     uint8_t priority;
+    uint8_t gate; /* enum gate */
     enum media_kind kind;
     uint32_t index;
     uint32_t trace_bits;
+    uint32_t gate_seq; /* extended, of the producer's stream */
     uint64_t packets, bytes;
     uint64_t payload_bytes; /* octets of sender reports */
     struct rate rate;
