@@ -49,6 +49,10 @@ enum {
     PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
     NONE16 = 0xffff,
+    /* A send that fails late may be one of a transport whose index another has by now: the bits
+     * above the index count openings. */
+    TAG_INDEX_BITS = 20,
+    TRANSPORTS_MAX = 1 << TAG_INDEX_BITS,
 };
 
 static_assert(PACKET_BYTES_MAX + SEAL_OVERHEAD_RTP + 144 <= IO_EGRESS_BYTES, "libsrtp2's slack");
@@ -75,6 +79,7 @@ struct transport {
     bool compound_feedback;         /* the peer does not take reduced-size RTCP (RFC 5506) */
     bool has_local, has_rtcp_local; /* the peer's packets told which of our addresses it uses */
     uint32_t index;
+    uint32_t tag; /* of its sends: index and generation, see TAG_INDEX_BITS */
     uint32_t rtp_socket, rtcp_socket;
     uint32_t ssrc;      /* ours, for feedback and receiver reports */
     uint16_t twcc_next; /* transport-wide number of the next packet out */
@@ -242,7 +247,7 @@ struct worker {
     struct nack_list *nacks;     /* by stream index */
     struct twcc_recorder *twccs; /* by transport index */
     int64_t now_us;
-    uint32_t tag_next, round_next, rotate;
+    uint32_t tag_next, round_next, rotate, transports_opened;
     struct random random;
 
     struct record *records;
