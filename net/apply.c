@@ -5,6 +5,7 @@
 #include "net/event.h"
 #include "net/fanout.h"
 #include "net/recovery.h"
+#include "net/reporting.h"
 #include "net/route.h"
 #include "net/stats.h"
 
@@ -218,6 +219,7 @@ static int transport_close(struct worker *w, struct transport *t)
 {
     if (t->producers != NULL || t->consumers != NULL)
         return -EBUSY;
+    reporting_send_byes(w, t);
     bool mux = t->rtcp_socket == t->rtp_socket;
     if (w->sockets[t->rtp_socket].shared && addr_is_set(&t->remote))
         demux_remove(&w->demux, t->rtp_socket, &t->remote);
@@ -432,13 +434,14 @@ static void unbind_ssrc(struct worker *w, const struct transport *t, uint32_t ss
         seal_remove_out(t->seal, ssrc);
 }
 
-static int bind_ssrc(struct worker *w, const struct transport *t, uint32_t ssrc, uint32_t index)
+static int bind_ssrc(struct worker *w, struct transport *t, uint32_t ssrc, uint32_t index)
 {
     if (ssrc == 0)
         return 0;
     int result = table_put(&w->routes_out, route_key(t, ssrc), index);
     if (result != 0)
         return result;
+    reporting_cancel_bye(t, ssrc);
     if (t->seal != NULL)
         result = seal_add_out(t->seal, ssrc);
     if (result != 0)
@@ -515,6 +518,7 @@ static int consumer_close(struct worker *w, struct consumer *c)
 {
     struct stream *stream = c->stream;
     timers_cancel(&w->timers, &c->resend_timer);
+    reporting_bye(w, c);
     unbind_ssrc(w, c->transport, c->rewrite.ssrc);
     unbind_ssrc(w, c->transport, c->rewrite.rtx_ssrc);
     consumer_unlink(c);

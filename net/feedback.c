@@ -188,6 +188,17 @@ static void receive_psfb(struct worker *w, const struct incoming *in)
             want_keyframe(w, in, ssrc, true);
 }
 
+/* RFC 3550 6.6: these sources end. Of RTX there is nothing to end, nor of who only reported. */
+static void receive_bye(struct worker *w, const struct incoming *in)
+{
+    uint32_t ssrc;
+    for (unsigned i = 0; rtcp_read_bye_ssrc(in->data, &in->packet, i, &ssrc); i++) {
+        struct stream *stream = route_stream(w, in->transport, ssrc);
+        if (stream != NULL && stream->ssrc == ssrc)
+            recovery_source_ended(w, stream);
+    }
+}
+
 /* What has no case here is understood by nobody or for later (REMB, transport-wide feedback: the
  * congestion controller). */
 static void receive_packet(struct worker *w, const struct incoming *in)
@@ -198,6 +209,9 @@ static void receive_packet(struct worker *w, const struct incoming *in)
         break;
     case RTCP_RR:
         receive_report_blocks(w, in);
+        break;
+    case RTCP_BYE:
+        receive_bye(w, in);
         break;
     case RTCP_XR:
         receive_xr(in);

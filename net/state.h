@@ -47,6 +47,7 @@ enum {
     FANOUT_SLICE = 256, /* packets sent before receiving gets its turn */
     PLAN_N = 64,        /* packets planned for one receiver at once */
     PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
+    BYES_N = 16,             /* ssrcs of closed consumers kept per transport for its next report */
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
     NONE16 = 0xffff,
     /* A send that fails late may be one of a transport whose index another has by now: the bits
@@ -84,7 +85,7 @@ struct transport {
     uint32_t ssrc;      /* ours, for feedback and receiver reports */
     uint16_t twcc_next; /* transport-wide number of the next packet out */
     bool twcc_started;  /* its recorder is in use: a producer negotiated transport-wide feedback */
-    uint8_t rrtr_n;
+    uint8_t rrtr_n, byes_n;
     struct seal *seal;
     struct addr remote, rtcp_remote;
     struct addr local, rtcp_local; /* where to send from, when the socket is bound to a wildcard */
@@ -105,6 +106,8 @@ struct transport {
         uint32_t ssrc, ntp; /* compact */
         int64_t received_us;
     } rrtr[RRTR_N];
+
+    uint32_t byes[BYES_N];
 
     char cname[CNAME_BYTES_MAX];
 };
