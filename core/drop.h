@@ -41,6 +41,7 @@
     X(SEAL, "seal", "protect failed")                                                              \
     /* RTCP */                                                                                     \
     X(RTCP_INVALID, "rtcp_invalid", "RTCP compound is malformed")                                  \
+    X(RTCP_WORK, "rtcp_work", "RTCP compound asks for too much at once: its rest was not done")    \
     /* sending */                                                                                  \
     X(CONSUMER_PT, "consumer_pt", "consumer does not take this payload type")                      \
     X(KEYFRAME_WAIT, "keyframe_wait", "video receiver waits for a key frame to begin with")        \
