@@ -140,7 +140,7 @@ void fanout_await_keyframe(struct consumer *consumer)
 {
     bool has_keyframes = false;
     for (uint8_t i = 0; i < consumer->rewrite.pt_n; i++)
-        has_keyframes |= consumer->rewrite.pt[i].codec != RTP_CODEC_OTHER;
+        has_keyframes |= rtp_codec_has_keyframes((enum rtp_codec)consumer->rewrite.pt[i].codec);
     if (consumer->kind != MEDIA_VIDEO || !has_keyframes)
         return;
     consumer->gate = GATE_KEYFRAME;
@@ -171,7 +171,7 @@ static enum drop pass_gate(struct consumer *consumer, const struct record *recor
             consumer->gate = GATE_OPEN; /* also a restart: it numbers from two cycles up */
         return ahead < 0 ? DROP_CONSUMER_GAP : DROP_NONE;
     }
-    if (consumer->rewrite.pt[pt].codec == RTP_CODEC_OTHER)
+    if (!rtp_codec_has_keyframes((enum rtp_codec)consumer->rewrite.pt[pt].codec))
         return DROP_NONE;
     if (!record->keyframe || is_older_than_sent(&consumer->map, record))
         return DROP_KEYFRAME_WAIT;

@@ -190,7 +190,7 @@ START_TEST(a_transport_that_becomes_ready_begins_with_a_key_frame)
 
 END_TEST
 
-/* 0, 1: audio; 2, 3: video of a codec that nobody knows. */
+/* 0, 1: audio; 2, 3: video of a codec that nobody knows; 4, 5: RED. */
 START_TEST(what_has_no_key_frames_does_not_wait)
 {
     struct scene s;
@@ -198,7 +198,7 @@ START_TEST(what_has_no_key_frames_does_not_wait)
     struct command_consumer_open consume;
     scene_begin(&s, _i & 1, false, &produce, &consume);
     produce.kind = consume.kind = _i < 2 ? MEDIA_AUDIO : MEDIA_VIDEO;
-    produce.pt[0].codec = consume.rewrite.pt[0].codec = RTP_CODEC_OTHER;
+    produce.pt[0].codec = consume.rewrite.pt[0].codec = _i < 4 ? RTP_CODEC_OTHER : RTP_CODEC_RED;
     s.producer = rig_producer(&s.rig, &produce);
     s.consumer = rig_consumer(&s.rig, &consume);
     publish(&s, 11, false);
@@ -302,7 +302,7 @@ Suite *net_keyframe_suite(void)
     tcase_add_loop_test(wait, what_is_older_than_the_key_frame_is_not_forwarded, 0, 2);
     tcase_add_loop_test(wait, after_every_pause_a_key_frame_comes_first, 0, 2);
     tcase_add_loop_test(wait, a_transport_that_becomes_ready_begins_with_a_key_frame, 0, 2);
-    tcase_add_loop_test(wait, what_has_no_key_frames_does_not_wait, 0, 4);
+    tcase_add_loop_test(wait, what_has_no_key_frames_does_not_wait, 0, 6);
     tcase_add_loop_test(wait, a_key_frame_of_a_codec_that_it_takes_is_awaited, 0, 2);
     tcase_add_loop_test(wait, who_waits_has_it_asked_for_again, 0, 2);
     tcase_add_loop_test(wait, a_source_that_restarts_goes_on, 0, 2);
