@@ -41,8 +41,10 @@
     X(SEAL, "seal", "protect failed")                                                              \
     /* RTCP */                                                                                     \
     X(RTCP_INVALID, "rtcp_invalid", "RTCP compound is malformed")                                  \
+    X(RTCP_WORK, "rtcp_work", "RTCP compound asks for too much at once: its rest was not done")    \
     /* sending */                                                                                  \
     X(CONSUMER_PT, "consumer_pt", "consumer does not take this payload type")                      \
+    X(KEYFRAME_WAIT, "keyframe_wait", "video receiver waits for a key frame to begin with")        \
     X(PADDING_ONLY, "padding_only", "padding without payload (probing) is not forwarded")          \
     X(CONSUMER_GAP, "consumer_gap", "late packet falls into a gap that the consumer has closed")   \
     X(TOO_LONG, "too_long", "packet is too long for the path after rewriting")                     \

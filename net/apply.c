@@ -5,6 +5,7 @@
 #include "net/event.h"
 #include "net/fanout.h"
 #include "net/recovery.h"
+#include "net/reporting.h"
 #include "net/route.h"
 #include "net/stats.h"
 
@@ -76,6 +77,7 @@ static int transport_open(struct worker *w, uint32_t index,
         .comedia = open->comedia,
         .srtp_wanted = open->srtp_wanted,
         .index = index,
+        .tag = w->transports_opened++ << TAG_INDEX_BITS | index,
         .rtp_socket = open->rtp_socket,
         .rtcp_socket = open->rtcp_socket,
         .ssrc = (uint32_t)random_next(&w->random) | 1,
@@ -217,6 +219,7 @@ static int transport_close(struct worker *w, struct transport *t)
 {
     if (t->producers != NULL || t->consumers != NULL)
         return -EBUSY;
+    reporting_send_byes(w, t);
     bool mux = t->rtcp_socket == t->rtp_socket;
     if (w->sockets[t->rtp_socket].shared && addr_is_set(&t->remote))
         demux_remove(&w->demux, t->rtp_socket, &t->remote);
@@ -372,8 +375,11 @@ static int producer_set_paused(struct worker *w, struct producer *p, bool paused
         struct stream *s = p->streams[i];
         nack_reset(s->nack);
         timers_cancel(&w->timers, &s->nack_timer);
-        for (struct consumer *c = s->consumers; c != NULL; c = c->stream_next)
+        for (struct consumer *c = s->consumers; c != NULL; c = c->stream_next) {
             seqmap_sync(&c->map);
+            if (!paused)
+                fanout_await_keyframe(c);
+        }
         if (!paused && s->consumers != NULL)
             recovery_keyframe(w, s, true);
     }
@@ -428,13 +434,14 @@ static void unbind_ssrc(struct worker *w, const struct transport *t, uint32_t ss
         seal_remove_out(t->seal, ssrc);
 }
 
-static int bind_ssrc(struct worker *w, const struct transport *t, uint32_t ssrc, uint32_t index)
+static int bind_ssrc(struct worker *w, struct transport *t, uint32_t ssrc, uint32_t index)
 {
     if (ssrc == 0)
         return 0;
     int result = table_put(&w->routes_out, route_key(t, ssrc), index);
     if (result != 0)
         return result;
+    reporting_cancel_bye(t, ssrc);
     if (t->seal != NULL)
         result = seal_add_out(t->seal, ssrc);
     if (result != 0)
@@ -498,6 +505,7 @@ static int consumer_open(struct worker *w, uint32_t index, const struct command_
     c->rtx_seq = first_seq(t, c->rewrite.rtx_ssrc, open->rtx_seq_first);
     resend_init(&c->resend, w->now_us);
     score_init(&c->score);
+    fanout_await_keyframe(c); /* a transport that is not ready yet gets nothing: it waits on */
     consumer_link(c);
     w->count.consumers++;
     recovery_retention_update(w, c->stream);
@@ -510,6 +518,7 @@ static int consumer_close(struct worker *w, struct consumer *c)
 {
     struct stream *stream = c->stream;
     timers_cancel(&w->timers, &c->resend_timer);
+    reporting_bye(w, c);
     unbind_ssrc(w, c->transport, c->rewrite.ssrc);
     unbind_ssrc(w, c->transport, c->rewrite.rtx_ssrc);
     consumer_unlink(c);
@@ -529,6 +538,8 @@ static int consumer_set_paused(struct worker *w, struct consumer *c, bool paused
     resend_clear(&c->resend);
     timers_cancel(&w->timers, &c->resend_timer);
     recovery_retention_update(w, c->stream);
+    if (!paused)
+        fanout_await_keyframe(c);
     if (!paused && transport_is_ready(c->transport))
         recovery_keyframe(w, c->stream, false);
     return 0;

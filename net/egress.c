@@ -169,10 +169,10 @@ static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t
     tally_end(w, &tally);
     if (filled == 1)
         io_send(w->io, socket, &transport->remote, from_of(transport), buffers[0], segment,
-                transport->index);
+                transport->tag);
     else if (filled > 1)
         io_send_run(w->io, socket, &transport->remote, from_of(transport), buffers, filled, segment,
-                    last, transport->index);
+                    last, transport->tag);
     if (filled > 0)
         account_out(transport, filled, total, w->now_us);
     return used;
@@ -208,7 +208,7 @@ enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8
         return why;
     }
     io_send(w->io, w->sockets[transport->rtp_socket].io, &transport->remote, from_of(transport),
-            buffer, bytes, transport->index);
+            buffer, bytes, transport->tag);
     account_out(transport, 1, bytes, w->now_us);
     consumer->packets_rtx++;
     consumer->bytes_rtx += bytes;
@@ -242,7 +242,7 @@ enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *bu
         return why;
     }
     io_send(w->io, w->sockets[transport->rtcp_socket].io, to, has_local ? local : NULL, buffer,
-            bytes, transport->index);
+            bytes, transport->tag);
     transport->packets_out++;
     transport->bytes_out += bytes;
     transport->rtcp_out++;

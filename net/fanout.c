@@ -6,6 +6,8 @@
 #include "net/event.h"
 #include "net/recovery.h"
 
+enum { LATE_MAX = 0x8000 }; /* half a cycle: what is further back is not late but of another one */
+
 bool fanout_has_room(const struct worker *w)
 {
     return w->records_free_n > RECORDS_SPARE;
@@ -134,6 +136,50 @@ static void round_end(struct worker *w, struct round *round)
     round->active = false;
 }
 
+void fanout_await_keyframe(struct consumer *consumer)
+{
+    bool has_keyframes = false;
+    for (uint8_t i = 0; i < consumer->rewrite.pt_n; i++)
+        has_keyframes |= rtp_codec_has_keyframes((enum rtp_codec)consumer->rewrite.pt[i].codec);
+    if (consumer->kind != MEDIA_VIDEO || !has_keyframes)
+        return;
+    consumer->gate = GATE_KEYFRAME;
+    seqmap_sync(&consumer->map);
+}
+
+/* A key frame of before the pause, recovered: what would follow it was not sent. */
+static bool is_older_than_sent(const struct seqmap *map, const struct record *record)
+{
+    const struct seqmap_range *newest = &map->ranges[map->newest];
+    int64_t ahead = ts_diff(record->seq_ext, newest->in_end);
+    return map->n > 0 && newest->stream == record->tag && ahead < 0 && ahead >= -LATE_MAX;
+}
+
+/* Only for a gate that is not open. Of a producer with several codecs each packet is judged by its
+ * own; the wait goes on until a codec that has key frames brings one.
+ *
+ * A source that begins anew in mid-stream (record->fresh) does not close the gate, as in mediasoup:
+ * a jump of the numbers does not tell that the encoder began anew (a sender that slept, a long
+ * outage), and its first packet, perhaps the key frame's, went while its successor was awaited. A
+ * key frame is asked for at once (recovery_fresh()); until it is here an old picture that goes on
+ * is better than none. */
+static enum drop pass_gate(struct consumer *consumer, const struct record *record, int pt)
+{
+    if (consumer->gate == GATE_BEHIND) {
+        int64_t ahead = ts_diff(record->seq_ext, consumer->gate_seq);
+        if (ahead >= LATE_MAX)
+            consumer->gate = GATE_OPEN; /* also a restart: it numbers from two cycles up */
+        return ahead < 0 ? DROP_CONSUMER_GAP : DROP_NONE;
+    }
+    if (!rtp_codec_has_keyframes((enum rtp_codec)consumer->rewrite.pt[pt].codec))
+        return DROP_NONE;
+    if (!record->keyframe || is_older_than_sent(&consumer->map, record))
+        return DROP_KEYFRAME_WAIT;
+    consumer->gate = GATE_BEHIND;
+    consumer->gate_seq = record->seq_ext;
+    return DROP_NONE;
+}
+
 /* Decides and sizes one packet for one consumer. */
 static enum drop plan_packet(struct worker *w, struct consumer *consumer,
                              const struct record *record)
@@ -145,8 +191,10 @@ static enum drop plan_packet(struct worker *w, struct consumer *consumer,
                     : record->packet.payload_bytes == 0 ? DROP_PADDING_ONLY
                     : bytes > PACKET_BYTES_MAX          ? DROP_TOO_LONG
                                                         : DROP_NONE;
+    if (why == DROP_NONE && consumer->gate != GATE_OPEN)
+        why = pass_gate(consumer, record, pt);
     if (why != DROP_NONE) {
-        seqmap_drop(&consumer->map, record->tag, record->seq_ext);
+        seqmap_drop(&consumer->map, record->tag, record->seq_ext); /* nothing while it waits */
         return why;
     }
     struct seqmap_out out;

@@ -25,6 +25,12 @@ void fanout_begin(struct worker *w);
 /* Serves one slice. True while there is more to do. */
 bool fanout_step(struct worker *w);
 
+/* Video begins with a key frame: until the first packet of one comes, nothing is forwarded to this
+ * consumer (audio, and video whose payload types have no key frames, goes on at once). Its numbers
+ * stand still meanwhile, so what follows the key frame but came before it is missing to the
+ * receiver, which gets it by NACK. No round may be active. */
+void fanout_await_keyframe(struct consumer *consumer);
+
 /* Is a round under way? Objects do not change meanwhile. */
 bool fanout_is_active(const struct worker *w);
 

@@ -6,14 +6,34 @@
 #include "net/recovery.h"
 #include "net/route.h"
 
-enum { NACK_ITEMS_MAX = 128 }; /* of one message: 2176 numbers */
+/* What one compound may cost, in NACKed numbers: a datagram has room for thousands of them, or for
+ * hundreds of packets. Enough for the NACKs of two streams with all of a receiver's list
+ * (NACK_LIST_MAX, libwebrtc's, too) and a report about each of sixty. */
+enum {
+    WORK_PACKET = 8,
+    WORK_ITEM = 4, /* a report block, a FIR entry, a BYE's ssrc, an XR block: each is looked up */
+    WORK_NUMBER = 1,
+    WORK_MAX = 2 * NACK_LIST_MAX * WORK_NUMBER + 60 * WORK_ITEM + 24 * WORK_PACKET,
+};
 
 struct incoming { /* one packet of a compound on its way */
     struct transport *transport;
     const uint8_t *data;
     struct rtcp_packet packet;
     int64_t arrived_us;
+    uint32_t work; /* left for the compound */
+    bool cut;      /* it was not enough */
 };
+
+/* May so much more be done? What has been refused ends the compound. */
+static bool may_do(struct incoming *in, uint32_t work)
+{
+    in->cut |= in->work < work;
+    if (in->cut)
+        return false;
+    in->work -= work;
+    return true;
+}
 
 static void trace_consumer(struct worker *w, const struct consumer *consumer,
                            enum trace_event_bit bit, uint32_t packets)
@@ -62,15 +82,15 @@ static void receive_report_block(struct worker *w, const struct incoming *in,
     };
 }
 
-static void receive_report_blocks(struct worker *w, const struct incoming *in)
+static void receive_report_blocks(struct worker *w, struct incoming *in)
 {
     struct rtcp_report_block block;
-    for (unsigned i = 0; i < in->packet.count; i++)
-        if (rtcp_read_report_block(in->data, &in->packet, i, &block))
-            receive_report_block(w, in, &block);
+    for (unsigned i = 0;
+         rtcp_read_report_block(in->data, &in->packet, i, &block) && may_do(in, WORK_ITEM); i++)
+        receive_report_block(w, in, &block);
 }
 
-static void receive_sr(struct worker *w, const struct incoming *in)
+static void receive_sr(struct worker *w, struct incoming *in)
 {
     struct rtcp_sender_info info;
     uint32_t ssrc;
@@ -107,25 +127,35 @@ found:
     transport->rrtr[at].received_us = arrived_us;
 }
 
+static void rtt_add_streams(struct incoming *in, int64_t sample_us)
+{
+    for (struct producer *p = in->transport->producers; p != NULL; p = p->transport_next) {
+        if (!may_do(in, p->encodings_n))
+            return;
+        for (uint32_t e = 0; e < p->encodings_n; e++)
+            rtt_add(&p->streams[e]->rtt, sample_us);
+    }
+}
+
 /* DLRR names our ssrc (the sender of our RRTR): the sample is the way to this peer, for all its
  * streams. */
-static void receive_dlrr(const struct incoming *in, const struct rtcp_xr_block *block)
+static void receive_dlrr(struct incoming *in, const struct rtcp_xr_block *block)
 {
     struct rtcp_dlrr dlrr;
     for (unsigned i = 0; i < RTCP_BLOCKS_MAX && rtcp_read_dlrr(in->data, block, i, &dlrr); i++) {
+        if (!may_do(in, WORK_ITEM))
+            return;
         if (dlrr.ssrc != in->transport->ssrc)
             continue;
         int64_t sample_us = rtt_sample_us(dlrr.last_rr, dlrr.delay, clock_ntp(in->arrived_us));
         if (sample_us < 0)
             continue;
         rtt_add(&in->transport->rtt, sample_us);
-        for (struct producer *p = in->transport->producers; p != NULL; p = p->transport_next)
-            for (uint32_t e = 0; e < p->encodings_n; e++)
-                rtt_add(&p->streams[e]->rtt, sample_us);
+        rtt_add_streams(in, sample_us);
     }
 }
 
-static void receive_xr(const struct incoming *in)
+static void receive_xr(struct incoming *in)
 {
     struct rtcp_xr_block block;
     uint32_t ssrc;
@@ -133,7 +163,7 @@ static void receive_xr(const struct incoming *in)
     size_t at = 0;
     if (!rtcp_read_ssrc(in->data, &in->packet, &ssrc))
         return;
-    while (rtcp_read_xr_block(in->data, &in->packet, &at, &block)) {
+    while (rtcp_read_xr_block(in->data, &in->packet, &at, &block) && may_do(in, WORK_ITEM)) {
         if (block.type == 4 && rtcp_read_rrtr(in->data, &block, &ntp))
             note_rrtr(in->transport, ssrc, ntp, in->arrived_us);
         else if (block.type == 5)
@@ -141,7 +171,7 @@ static void receive_xr(const struct incoming *in)
     }
 }
 
-static void receive_nack(struct worker *w, const struct incoming *in)
+static void receive_nack(struct worker *w, struct incoming *in)
 {
     uint32_t ssrc, asked = 0;
     uint16_t seqs[17];
@@ -151,9 +181,8 @@ static void receive_nack(struct worker *w, const struct incoming *in)
     struct consumer *consumer = route_consumer(w, in->transport, ssrc);
     if (consumer == NULL || !consumer->nack || consumer->rewrite.ssrc != ssrc)
         return;
-    for (int items = 0; items < NACK_ITEMS_MAX; items++) {
-        n = rtcp_read_nack(in->data, &in->packet, &at, seqs);
-        if (n == 0)
+    while ((n = rtcp_read_nack(in->data, &in->packet, &at, seqs)) > 0) {
+        if (!may_do(in, (uint32_t)n * WORK_NUMBER))
             break;
         for (size_t i = 0; i < n; i++)
             recovery_request(w, consumer, seqs[i]);
@@ -176,7 +205,7 @@ static void want_keyframe(struct worker *w, const struct incoming *in, uint32_t 
     recovery_keyframe(w, consumer->stream, false);
 }
 
-static void receive_psfb(struct worker *w, const struct incoming *in)
+static void receive_psfb(struct worker *w, struct incoming *in)
 {
     uint32_t ssrc;
     uint8_t seq;
@@ -184,13 +213,25 @@ static void receive_psfb(struct worker *w, const struct incoming *in)
         want_keyframe(w, in, ssrc, false);
     if (in->packet.count == RTCP_FB_FIR)
         for (unsigned i = 0;
-             i < RTCP_BLOCKS_MAX && rtcp_read_fir(in->data, &in->packet, i, &ssrc, &seq); i++)
+             rtcp_read_fir(in->data, &in->packet, i, &ssrc, &seq) && may_do(in, WORK_ITEM); i++)
             want_keyframe(w, in, ssrc, true);
+}
+
+/* RFC 3550 6.6: these sources end. Of RTX there is nothing to end, nor of who only reported. */
+static void receive_bye(struct worker *w, struct incoming *in)
+{
+    uint32_t ssrc;
+    for (unsigned i = 0;
+         rtcp_read_bye_ssrc(in->data, &in->packet, i, &ssrc) && may_do(in, WORK_ITEM); i++) {
+        struct stream *stream = route_stream(w, in->transport, ssrc);
+        if (stream != NULL && stream->ssrc == ssrc)
+            recovery_source_ended(w, stream);
+    }
 }
 
 /* What has no case here is understood by nobody or for later (REMB, transport-wide feedback: the
  * congestion controller). */
-static void receive_packet(struct worker *w, const struct incoming *in)
+static void receive_packet(struct worker *w, struct incoming *in)
 {
     switch (in->packet.type) {
     case RTCP_SR:
@@ -198,6 +239,9 @@ static void receive_packet(struct worker *w, const struct incoming *in)
         break;
     case RTCP_RR:
         receive_report_blocks(w, in);
+        break;
+    case RTCP_BYE:
+        receive_bye(w, in);
         break;
     case RTCP_XR:
         receive_xr(in);
@@ -218,12 +262,15 @@ enum drop feedback_receive(struct worker *w, struct transport *transport, const 
                            size_t bytes, int64_t arrived_us)
 {
     struct rtcp_reader reader;
-    struct incoming in = {.transport = transport, .data = data, .arrived_us = arrived_us};
+    struct incoming in = {
+        .transport = transport, .data = data, .arrived_us = arrived_us, .work = WORK_MAX};
     enum drop why = rtcp_reader_init(&reader, data, bytes);
     if (why != DROP_NONE)
         return why;
-    while (rtcp_reader_next(&reader, &in.packet))
+    while (rtcp_reader_next(&reader, &in.packet) && may_do(&in, WORK_PACKET))
         receive_packet(w, &in);
+    if (in.cut)
+        return DROP_RTCP_WORK;
     transport->rtcp_in++;
     w->count.rtcp_in++;
     return DROP_NONE;

@@ -193,6 +193,17 @@ void recovery_fresh(struct worker *w, struct stream *stream)
         recovery_keyframe(w, stream, true);
 }
 
+/* What was retained still serves NACKs until it expires or a new numbering begins. */
+void recovery_source_ended(struct worker *w, struct stream *stream)
+{
+    source_restart(&stream->source, stream->ssrc);
+    stream->clock = (struct report_clock){.clock_rate = stream->clock_rate};
+    nack_reset(stream->nack);
+    timers_cancel(&w->timers, &stream->nack_timer);
+    keyframe_unsent(&stream->keyframe);
+    timers_cancel(&w->timers, &stream->keyframe_timer);
+}
+
 void recovery_keyframe_expire(struct worker *w, struct stream *stream)
 {
     if (keyframe_expire(&stream->keyframe, w->now_us))

@@ -31,6 +31,8 @@ void recovery_keyframe(struct worker *w, struct stream *stream, bool force);
 /* A stream begins, or begins anew, and not with a key frame: asks for one where that could not be
  * done before, or where the jump has taken it. */
 void recovery_fresh(struct worker *w, struct stream *stream);
+/* The source said BYE: nothing more is asked of it; what it sends nevertheless begins anew. */
+void recovery_source_ended(struct worker *w, struct stream *stream);
 void recovery_keyframe_expire(struct worker *w, struct stream *stream); /* the timer ran */
 
 /* ---- retention ---- */

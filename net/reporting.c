@@ -75,10 +75,22 @@ static bool write_sender(struct compound *c, const struct consumer *consumer,
     return false;
 }
 
+/* The key frame may be lost for good, or the request, and a receiver that has got nothing yet does
+ * not ask: a consumer that waits while packets come asks again. */
+static void ask_again(struct worker *w, const struct consumer *consumer)
+{
+    const struct source *source = &consumer->stream->source;
+    bool waits = consumer->gate == GATE_KEYFRAME && !consumer->paused;
+    if (waits && source->started && !source->restart &&
+        w->now_us - source->arrived_us <= REPORT_IDLE_US)
+        recovery_keyframe(w, consumer->stream, false);
+}
+
 static void report_consumers(struct compound *c)
 {
     struct rtcp_sender_info info;
     for (struct consumer *k = c->transport->consumers; k != NULL; k = k->transport_next) {
+        ask_again(c->w, k);
         if (!sender_info_of(c->w, k, &info))
             continue;
         if (!write_sender(c, k, &info)) {
@@ -146,8 +158,8 @@ static void report_producers(struct compound *c)
         for (uint32_t e = 0; e < p->encodings_n; e++) {
             struct stream *stream = p->streams[e];
             recovery_retention_update(c->w, stream); /* shorter ones take effect here */
-            if (!stream->source.started || stream->ssrc == 0)
-                continue;
+            if (!stream->source.started || stream->source.restart || stream->ssrc == 0)
+                continue; /* nothing came yet, or it said BYE */
             block_of(c->w, stream, &blocks[blocks_n++]);
             any = true;
             if (blocks_n == RTCP_BLOCKS_MAX) {
@@ -178,6 +190,61 @@ static void answer_rrtr(struct compound *c)
     write_dlrr(c, c->transport->ssrc);
 }
 
+/* ---- farewells ---- */
+
+/* RFC 3550 6.1: a compound begins with a report and has a CNAME; BYE comes last. Written in full
+ * also where reduced-size RTCP was negotiated: every receiver takes that. */
+static void write_byes(struct compound *c)
+{
+    struct transport *transport = c->transport;
+    size_t before = c->writer.at;
+    bool written = before > 0 && rtcp_write_bye(&c->writer, transport->byes, transport->byes_n);
+    if (!written && before > 0) {
+        compound_end(c);
+        compound_begin(c);
+    }
+    if (!written) {
+        rtcp_write_rr(&c->writer, transport->ssrc, NULL, 0);
+        rtcp_write_sdes_cname(&c->writer, transport->ssrc, transport->cname);
+        rtcp_write_bye(&c->writer, transport->byes, transport->byes_n);
+    }
+    transport->byes_n = 0;
+}
+
+void reporting_send_byes(struct worker *w, struct transport *transport)
+{
+    struct compound c = {.w = w, .transport = transport};
+    if (transport->byes_n == 0 || !transport_is_ready(transport))
+        return;
+    compound_begin(&c);
+    write_byes(&c);
+    compound_end(&c);
+}
+
+static void add_bye(struct worker *w, struct transport *transport, uint32_t ssrc)
+{
+    if (transport->byes_n == BYES_N)
+        reporting_send_byes(w, transport);
+    if (transport->byes_n < BYES_N)
+        transport->byes[transport->byes_n++] = ssrc;
+}
+
+/* RFC 3550 6.3.7: who has never sent anything MUST NOT send a BYE. */
+void reporting_bye(struct worker *w, const struct consumer *consumer)
+{
+    if (consumer->packets > 0)
+        add_bye(w, consumer->transport, consumer->rewrite.ssrc);
+    if (consumer->packets_rtx > 0 && consumer->rewrite.rtx_ssrc != 0)
+        add_bye(w, consumer->transport, consumer->rewrite.rtx_ssrc);
+}
+
+void reporting_cancel_bye(struct transport *transport, uint32_t ssrc)
+{
+    for (uint8_t i = 0; i < transport->byes_n; i++)
+        if (transport->byes[i] == ssrc)
+            transport->byes[i--] = transport->byes[--transport->byes_n];
+}
+
 void reporting_send(struct worker *w, struct transport *transport)
 {
     struct compound c = {.w = w, .transport = transport};
@@ -188,6 +255,8 @@ void reporting_send(struct worker *w, struct transport *transport)
     report_consumers(&c);
     report_producers(&c);
     answer_rrtr(&c);
+    if (transport->byes_n > 0)
+        write_byes(&c);
     compound_end(&c);
 }
 

@@ -14,6 +14,14 @@
 /* The report timer ran: sends, and sets the next. */
 void reporting_send(struct worker *w, struct transport *transport);
 
+/* A consumer closes: what it has sent under is said BYE to with the transport's next report, merged
+ * with others, so that the end of a large room is no flood of datagrams; before that when BYES_N
+ * have come together. */
+void reporting_bye(struct worker *w, const struct consumer *consumer);
+void reporting_send_byes(struct worker *w, struct transport *transport); /* now: it closes */
+/* The ssrc is in use again: it has not left. */
+void reporting_cancel_bye(struct transport *transport, uint32_t ssrc);
+
 /* The transport-wide feedback timer ran. */
 void reporting_send_twcc(struct worker *w, struct transport *transport);
 

@@ -47,9 +47,14 @@ enum {
     FANOUT_SLICE = 256, /* packets sent before receiving gets its turn */
     PLAN_N = 64,        /* packets planned for one receiver at once */
     PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
+    BYES_N = 16,             /* ssrcs of closed consumers kept per transport for its next report */
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
     NONE16 = 0xffff,
     LINE_BYTES = 64, /* of a cache */
+    /* A send that fails late may be one of a transport whose index another has by now: the bits
+     * above the index count openings. */
+    TAG_INDEX_BITS = 20,
+    TRANSPORTS_MAX = 1 << TAG_INDEX_BITS,
 };
 
 static_assert(PACKET_BYTES_MAX + SEAL_OVERHEAD_RTP + 144 <= IO_EGRESS_BYTES, "libsrtp2's slack");
@@ -78,6 +83,7 @@ struct transport {
     struct addr remote;
     uint32_t rtp_socket;
     uint32_t index;
+    uint32_t tag; /* of its sends: index and generation, see TAG_INDEX_BITS */
     bool open, comedia, srtp_wanted, no_runs;
     bool has_local, has_rtcp_local; /* the peer's packets told which of our addresses it uses */
     uint16_t twcc_next;             /* transport-wide number of the next packet out */
@@ -95,7 +101,7 @@ struct transport {
     /* the rest */
     bool compound_feedback; /* the peer does not take reduced-size RTCP (RFC 5506) */
     bool twcc_started; /* its recorder is in use: a producer negotiated transport-wide feedback */
-    uint8_t rrtr_n;
+    uint8_t rrtr_n, byes_n;
     uint32_t rtcp_socket;
     uint32_t ssrc; /* ours, for feedback and receiver reports */
     struct addr rtcp_remote, rtcp_local;
@@ -109,6 +115,8 @@ struct transport {
         uint32_t ssrc, ntp; /* compact */
         int64_t received_us;
     } rrtr[RRTR_N];
+
+    uint32_t byes[BYES_N];
 
     char cname[CNAME_BYTES_MAX];
 };
@@ -158,6 +166,13 @@ struct producer {
     char mid[RTP_MID_BYTES_MAX];
 };
 
+/* What a consumer that forwards nothing before a key frame lets pass (fanout_await_keyframe()). */
+enum gate {
+    GATE_OPEN,
+    GATE_KEYFRAME, /* a key frame's first packet */
+    GATE_BEHIND,   /* what is not older than the key frame that it began with: gate_seq */
+};
+
 struct consumer {
     /* read and written for every packet: prefetch_receivers() fetches the beginnings of these */
     _Alignas(LINE_BYTES) struct transport *transport;
@@ -166,9 +181,11 @@ struct consumer {
     struct consumer *work_next; /* next of the same receiver in a round */
     bool open, paused, nack;
     uint8_t priority;
+    uint8_t gate; /* enum gate */
     enum media_kind kind;
     uint32_t index;
     uint32_t trace_bits;
+    uint32_t gate_seq; /* extended, of the producer's stream */
     uint64_t packets, bytes;
     uint64_t payload_bytes; /* octets of sender reports */
     struct rewrite rewrite;
@@ -243,7 +260,7 @@ struct worker {
     struct nack_list *nacks;     /* by stream index */
     struct twcc_recorder *twccs; /* by transport index */
     int64_t now_us;
-    uint32_t tag_next, round_next, rotate;
+    uint32_t tag_next, round_next, rotate, transports_opened;
     struct random random;
 
     struct record *records;

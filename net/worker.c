@@ -246,18 +246,18 @@ static void on_datagram(struct worker *w, const struct io_event *event)
         slab_release(&w->slab, event->slot);
 }
 
-/* The tag is the transport; it may have been closed since. A run that was refused went out as
- * singles. */
+/* The tag is the transport; it may have been closed since, and its index be another's. A run that
+ * was refused went out as singles. */
 static void on_send_failed(struct worker *w, const struct io_event *event)
 {
-    struct transport *t = &w->transports[event->tag];
+    struct transport *t = &w->transports[event->tag % TRANSPORTS_MAX];
     bool again = event->error == -EAGAIN || event->error == -ENOBUFS;
     w->count.drops[again ? DROP_SEND_AGAIN : DROP_SEND_ERROR] += event->packets;
-    if (!t->open)
+    if (!t->open || t->tag != event->tag)
         return;
     t->send_failed += event->packets;
     t->no_runs |= event->error == -EMSGSIZE || event->error == -EINVAL || event->error == -EIO;
-    trace_add(&w->trace, w->now_us, TRACE_SEND_FAILED, event->tag, (uint32_t)-event->error);
+    trace_add(&w->trace, w->now_us, TRACE_SEND_FAILED, t->index, (uint32_t)-event->error);
 }
 
 static void take_events(struct worker *w)
@@ -530,7 +530,7 @@ int worker_init(struct worker **out, const struct worker_config *config)
 {
     if (config->sockets_max == 0 || config->sockets_max > IO_SOCKETS_MAX ||
         config->transports_max == 0 || config->producers_max == 0 || config->consumers_max == 0 ||
-        config->retain_slots_n > config->slots_n)
+        config->transports_max > TRANSPORTS_MAX || config->retain_slots_n > config->slots_n)
         return -EINVAL;
     struct worker *w =
         mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -20,6 +20,7 @@ struct publisher {
     uint16_t seq;
     uint32_t rtp_ts;
     uint64_t frames;
+    bool keyframe; /* the next frame is one */
     uint8_t packets[FRAME_PACKETS_MAX][PACKET_ROOM];
     struct iovec vectors[FRAME_PACKETS_MAX];
     struct mmsghdr messages[FRAME_PACKETS_MAX];
@@ -45,7 +46,7 @@ static size_t write_packet(struct publisher *p, uint32_t i, uint8_t *data)
 {
     const struct options *options = p->options;
     size_t bytes = options_packet_bytes(options, i);
-    bool keyframe = p->frames % KEYFRAME_EVERY == 0;
+    bool keyframe = p->keyframe || p->frames % KEYFRAME_EVERY == 0;
     memset(data, 0x5a, bytes);
     data[0] = 0x80;
     data[1] = (uint8_t)(PUBLISHER_PT | (i + 1 == options->burst ? 0x80 : 0));
@@ -74,6 +75,19 @@ static void send_to(struct publisher *p, struct shared *shared, int fd, uint32_t
     }
 }
 
+/* Takes what came back. A key frame request shows in the clear part of SRTCP, too, where it comes
+ * first: RFC 4585 6.3.1, RFC 5104 4.3.1; the header and the sender's ssrc are never encrypted. */
+static void answer_requests(struct publisher *p)
+{
+    uint8_t data[PACKET_ROOM];
+    for (uint32_t i = 0; i < p->options->workers; i++) {
+        for (ssize_t bytes; (bytes = recv(p->fds[i], data, sizeof data, MSG_DONTWAIT)) >= 0;) {
+            uint8_t format = data[0] & 0x1f;
+            p->keyframe |= bytes >= 12 && data[1] == 206 && (format == 1 || format == 4);
+        }
+    }
+}
+
 static void send_frame(struct publisher *p, struct shared *shared)
 {
     uint32_t n = p->options->burst;
@@ -85,6 +99,8 @@ static void send_frame(struct publisher *p, struct shared *shared)
         send_to(p, shared, p->fds[i], n);
     atomic_fetch_add_explicit(&shared->published, n, memory_order_relaxed);
     p->frames++;
+    p->keyframe = false;
+    answer_requests(p);
 }
 
 /* 0: as much RTP time as the interval is long. */

@@ -3,6 +3,8 @@
  * payload type, extensions. */
 #include "rtp/rewrite.h"
 
+#include "rtp/codec.h"
+
 enum {
     BIT_MID = 1 << RTP_EXT_MID,
     BIT_ABS_SEND_TIME = 1 << RTP_EXT_ABS_SEND_TIME,
@@ -15,6 +17,10 @@ enum {
     ABS_SEND_TIME_BYTES = 3,
     TWCC_BYTES = 2,
     OSN_BYTES = 2, /* RFC 4588 4: original sequence number */
+
+    RED_HEAD_BYTES = 4,  /* RFC 2198 3: F, payload type, timestamp offset, length */
+    RED_MORE = 0x80,     /* F; clear in the last head, which is one byte */
+    RED_BLOCKS_MAX = 32, /* looked at; senders use two or three */
 };
 
 /* The extension block that will be written. */
@@ -179,6 +185,31 @@ static size_t write_head(const struct rewrite *rewrite, struct head head, const 
     return at + plan.bytes;
 }
 
+/* The blocks' payload types become the receiver's, in its copy. A type that it does not take stays
+ * (it passes over that block); so does all of a payload whose heads do not end within it. */
+static void rewrite_red(const struct rewrite *rewrite, uint8_t *payload, size_t bytes)
+{
+    size_t last = 0;
+    while (last < bytes && payload[last] & RED_MORE)
+        last += RED_HEAD_BYTES;
+    if (last >= bytes || last >= RED_BLOCKS_MAX * RED_HEAD_BYTES)
+        return;
+    for (size_t at = 0; at <= last; at += RED_HEAD_BYTES) {
+        int pt = rewrite_pt_find(rewrite, payload[at] & 0x7f);
+        if (pt >= 0)
+            payload[at] = (uint8_t)((payload[at] & RED_MORE) | rewrite->pt[pt].out);
+    }
+}
+
+static size_t write_payload(const struct rewrite *rewrite, const uint8_t *data,
+                            const struct rtp_packet *packet, int pt, uint8_t *out, size_t at)
+{
+    memcpy(out + at, data + packet->payload_at, packet->payload_bytes);
+    if (rewrite->pt[pt].codec == RTP_CODEC_RED)
+        rewrite_red(rewrite, out + at, packet->payload_bytes);
+    return at + packet->payload_bytes;
+}
+
 void rewrite_packet(const struct rewrite *rewrite, const uint8_t *data,
                     const struct rtp_packet *packet, const struct rtp_exts *exts,
                     const struct rewrite_numbers *numbers, uint8_t *out, struct rewrite_out *result)
@@ -188,8 +219,7 @@ void rewrite_packet(const struct rewrite *rewrite, const uint8_t *data,
     struct head head = {
         .ssrc = rewrite->ssrc, .seq = numbers->seq, .payload_type = rewrite->pt[numbers->pt].out};
     size_t at = write_head(rewrite, head, data, packet, exts, numbers->rtp_ts, out, result);
-    memcpy(out + at, data + packet->payload_at, packet->payload_bytes);
-    result->bytes = at + packet->payload_bytes;
+    result->bytes = write_payload(rewrite, data, packet, numbers->pt, out, at);
 }
 
 void rewrite_packet_rtx(const struct rewrite *rewrite, const uint8_t *data,
@@ -205,8 +235,7 @@ void rewrite_packet_rtx(const struct rewrite *rewrite, const uint8_t *data,
     size_t at = write_head(rewrite, head, data, packet, exts, numbers->rtp_ts, out, result);
     put_be16(out + at, numbers->seq);
     at += OSN_BYTES;
-    memcpy(out + at, data + packet->payload_at, packet->payload_bytes);
-    result->bytes = at + packet->payload_bytes;
+    result->bytes = write_payload(rewrite, data, packet, numbers->pt, out, at);
 }
 
 enum drop rewrite_unrtx(uint8_t **data, size_t *bytes, struct rtp_packet *packet, uint32_t ssrc,

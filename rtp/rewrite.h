@@ -61,7 +61,8 @@ size_t rewrite_size(const struct rewrite *rewrite, const struct rtp_packet *pack
  * than 16 bytes) the block is written in the two-byte form, whatever `ext_two_byte` says. MID is
  * written when negotiated, RID never; audio level, orientation, playout delay, ... go as they came,
  * with the receiver's ids; abs-send-time and transport-wide numbers are reserved (zero) when
- * negotiated, for the caller to fill. */
+ * negotiated, for the caller to fill. The payload goes as it came, but for RED: its blocks name
+ * payload types, which become the receiver's. */
 void rewrite_packet(const struct rewrite *rewrite, const uint8_t *data,
                     const struct rtp_packet *packet, const struct rtp_exts *exts,
                     const struct rewrite_numbers *numbers, uint8_t *out,

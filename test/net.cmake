@@ -3,8 +3,10 @@
 sluice_test_folder(net
   SUITES
     address
+    bye
     demux
     features
+    keyframe
     limits
     recovery
     report

@@ -138,7 +138,7 @@ START_TEST(a_shared_socket_tells_a_hundred_peers_apart)
         publish(&peers[2 * i], (uint16_t)(100 + i));
     for (int i = 0; i < CROWD / 2; i++) {
         ck_assert_uint_eq(rig_receive_rtp(&peers[2 * i + 1], data, RIG_WAIT_MS), 112);
-        ck_assert_int_eq(data[12], 100 + i); /* this pair's */
+        ck_assert_int_eq(data[14], 102 + i); /* this pair's */
     }
     rig_settle(&rig);
     ck_assert_uint_eq(worker_counters(rig.worker)->forwarded, CROWD / 2);

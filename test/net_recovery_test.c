@@ -138,6 +138,69 @@ START_TEST(a_packet_is_resent_once_per_rtt)
 
 END_TEST
 
+/* `messages` NACKs of `items` items with 17 numbers each, and a PLI behind them, in one compound.
+ */
+static void send_nacks(const struct scene *s, uint32_t messages, uint32_t items)
+{
+    uint8_t data[1900];
+    struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data};
+    for (uint32_t i = 0; i < messages; i++) {
+        uint8_t *to =
+            rtcp_writer_take(&writer, RTCP_RTPFB, RTCP_FB_NACK, RTCP_FB_HEAD_BYTES + 4 * items);
+        ck_assert_ptr_nonnull(to);
+        put_be32(to + 4, PEER);
+        put_be32(to + 8, CONSUMER);
+        for (uint32_t k = 0; k < items; k++)
+            put_be32(to + RTCP_FB_HEAD_BYTES + 4 * k, (17 * (messages * i + k)) << 16 | 0xffff);
+    }
+    ck_assert(rtcp_write_pli(&writer, PEER, CONSUMER));
+    rig_send(&s->subscriber, data, writer.at);
+}
+
+START_TEST(a_compound_may_ask_for_so_much)
+{
+    struct scene s;
+    struct outcome outcome;
+    scene_open(&s, _i, true);
+    const struct worker_counters *c = worker_counters(s.rig.worker);
+    send_nacks(&s, 2, 58); /* what two long lists ask for is done, and what is behind it */
+    rig_wait(&c->rtcp_in, 1);
+    rig_settle(&s.rig);
+    ck_assert_uint_eq(c->nack_requested, 2 * 58 * 17);
+    ck_assert_uint_eq(rig_drops(&s.rig, DROP_RTCP_WORK), 0);
+    send_nacks(&s, 4, 110);
+    rig_wait_drops(&s.rig, DROP_RTCP_WORK, 1);
+    rig_settle(&s.rig);
+    uint64_t more = c->nack_requested - 2 * 58 * 17;
+    ck_assert_uint_ge(more, 2000);
+    ck_assert_uint_le(more, 2500); /* of 7480 */
+    rig_stats(&s.rig, OBJECT_CONSUMER, s.consumer, &outcome);
+    ck_assert_uint_eq(outcome.consumer.stream.plis, 1); /* the second was not looked at */
+    send_nacks(&s, 1, 1);                               /* each compound has its own */
+    rig_wait(&c->rtcp_in, 2);
+    rig_stats(&s.rig, OBJECT_CONSUMER, s.consumer, &outcome);
+    ck_assert_uint_eq(outcome.consumer.stream.plis, 2);
+    scene_close(&s);
+}
+
+END_TEST
+
+/* Packets of nothing: 450 of them cost as well. */
+START_TEST(a_compound_may_have_so_many_packets)
+{
+    struct scene s;
+    uint8_t data[1900];
+    struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data};
+    scene_open(&s, _i, true);
+    while (writer.at < 1800)
+        ck_assert_ptr_nonnull(rtcp_writer_take(&writer, RTCP_APP, 0, RTCP_HEAD_BYTES));
+    rig_send(&s.subscriber, data, writer.at);
+    rig_wait_drops(&s.rig, DROP_RTCP_WORK, 1);
+    scene_close(&s);
+}
+
+END_TEST
+
 START_TEST(what_is_not_retained_is_counted)
 {
     struct scene s;
@@ -360,6 +423,8 @@ Suite *net_recovery_suite(void)
     tcase_add_loop_test(down, a_nack_is_served_as_rtx, 0, 2);
     tcase_add_loop_test(down, a_plain_resend_is_byte_identical, 0, 2);
     tcase_add_loop_test(down, a_packet_is_resent_once_per_rtt, 0, 2);
+    tcase_add_loop_test(down, a_compound_may_ask_for_so_much, 0, 2);
+    tcase_add_loop_test(down, a_compound_may_have_so_many_packets, 0, 2);
     tcase_add_loop_test(down, what_is_not_retained_is_counted, 0, 2);
     tcase_add_loop_test(down, a_nack_before_its_packet_is_remembered, 0, 2);
     tcase_add_loop_test(down, retention_ends_with_its_time, 0, 2);

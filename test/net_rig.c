@@ -266,6 +266,10 @@ size_t rig_make_rtp(const struct rig_rtp *rtp, uint8_t *data)
     put_be32(data + 8, rtp->ssrc);
     for (size_t i = 0; i < rtp->payload_bytes; i++)
         data[12 + i] = (uint8_t)(rtp->seq + i);
+    if (rtp->payload_bytes >= RIG_VP8_BYTES) {
+        data[12] = 0x10; /* RFC 7741 4.2, 4.3: a frame begins; P says that it is no key frame */
+        data[13] = rtp->delta ? 0x01 : 0x00;
+    }
     return 12 + rtp->payload_bytes;
 }
 

@@ -14,7 +14,13 @@
 #include "rtcp/packet.h"
 #include "test/suite.h"
 
-enum { RIG_WAIT_MS = 5000, RIG_QUIET_MS = 80, RIG_EVENTS = 256, RIG_PACKET = 2048 };
+enum {
+    RIG_WAIT_MS = 5000,
+    RIG_QUIET_MS = 80,
+    RIG_EVENTS = 256,
+    RIG_PACKET = 2048,
+    RIG_VP8_BYTES = 2
+};
 
 struct rig {
     struct worker *worker;
@@ -73,7 +79,8 @@ struct rig_rtp { /* a packet to be made */
     uint16_t seq;
     uint8_t pt;
     bool marker;
-    size_t payload_bytes; /* filled with a pattern of the sequence number */
+    bool delta;           /* not, as each is otherwise, the first packet of a VP8 key frame */
+    size_t payload_bytes; /* filled with a pattern of the sequence number, behind RIG_VP8_BYTES */
 };
 
 size_t rig_make_rtp(const struct rig_rtp *rtp, uint8_t *data);

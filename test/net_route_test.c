@@ -95,6 +95,7 @@ static void send_packet(struct scene *s, const struct packet *packet)
         end += 2;
     }
     memset(data + end, (uint8_t)packet->ssrc, PAYLOAD);
+    memcpy(data + end, "\x10", 2); /* a VP8 key frame begins */
     rig_send(&s->publisher, data, end + PAYLOAD);
 }
 
@@ -105,7 +106,7 @@ static void expect(struct scene *s, uint32_t consumer_ssrc, uint32_t source, uin
     ck_assert_uint_eq(rig_receive_rtp(&s->subscriber, data, RIG_WAIT_MS), 12 + PAYLOAD);
     ck_assert_uint_eq(be32(data + 8), consumer_ssrc);
     ck_assert_uint_eq(be16(data + 2), seq);
-    ck_assert_uint_eq(data[12], (uint8_t)source);
+    ck_assert_uint_eq(data[14], (uint8_t)source);
 }
 
 START_TEST(by_ssrc)
@@ -265,7 +266,7 @@ START_TEST(a_new_ssrc_takes_over)
         send_packet(&s, &packet);
         ck_assert_uint_eq(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS), 12 + PAYLOAD);
         ck_assert_uint_eq(be16(data + 2), 1005 + i);
-        ck_assert_uint_eq(data[12], 0xb1);
+        ck_assert_uint_eq(data[14], 0xb1);
         uint32_t step = be32(data + 4) - last_ts;
         if (i == 0)
             ck_assert_uint_lt(step, 10 * 90000); /* by the time that has passed */

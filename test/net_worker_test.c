@@ -84,7 +84,7 @@ START_TEST(forwards_frames_in_order_to_everyone)
         for (uint32_t i = 0; i < 20 * FRAME; i++) {
             ck_assert_uint_eq(rig_receive_rtp(&s.subscribers[c], data, RIG_WAIT_MS), 1012);
             ck_assert_uint_eq(be16(data + 2), (uint16_t)(1000 + i));
-            ck_assert_uint_eq(data[12], (uint8_t)(65500 + i));
+            ck_assert_uint_eq(data[14], (uint8_t)(65502 + i));
             ck_assert_uint_eq(data[1] >> 7, i % FRAME == FRAME - 1);
         }
     rig_wait(&worker_counters(s.rig.worker)->forwarded, 4 * 20 * FRAME);
@@ -115,7 +115,7 @@ START_TEST(a_frame_of_nearly_one_size_is_one_run)
         size_t bytes = rig_receive_rtp(&s.subscribers[0], data, RIG_WAIT_MS);
         ck_assert_int_eq(rtp_packet_parse(&packet, data, bytes), DROP_NONE);
         ck_assert_uint_eq(packet.payload_bytes, i < 4 ? 1000 : 1001);
-        ck_assert_uint_eq(data[12], i); /* the pattern of its number */
+        ck_assert_uint_eq(data[14], i + 2); /* the pattern of its number */
         ck_assert_uint_eq(data[12 + packet.payload_bytes - 1],
                           (uint8_t)(i + packet.payload_bytes - 1));
         padded_n += packet.pad_bytes > 0;

@@ -2,6 +2,7 @@
 /* test/rtp_rewrite_test.c - rtp/rewrite: bytes by hand, every form of extension, RTX there and
  * back, anything at random. */
 #include "core/random.h"
+#include "rtp/codec.h"
 #include "rtp/rewrite.h"
 #include "test/guard.h"
 #include "test/rewrite_check.h"
@@ -184,6 +185,78 @@ START_TEST(payload_types)
 
 END_TEST
 
+/* RED 63 -> 73 over Opus 111 -> 100; 9 is no type of the receiver's. */
+static const struct {
+    size_t bytes;
+    uint8_t in[16], out[16];
+} reds[] = {
+    /* a redundant block of two bytes, then the primary */
+    {8,
+     {0xef, 0x0f, 0x00, 0x02, 0x6f, 'a', 'b', 'c'},
+     {0xe4, 0x0f, 0x00, 0x02, 0x64, 'a', 'b', 'c'}},
+    /* the primary alone; what follows looks like a head and is none */
+    {4, {0x6f, 0xef, 0x6f, 0x6f}, {0x64, 0xef, 0x6f, 0x6f}},
+    /* a type that is not taken stays, the others do not */
+    {10, {0x89, 0, 0, 1, 0xef, 0, 0, 0, 0x6f, 'x'}, {0x89, 0, 0, 1, 0xe4, 0, 0, 0, 0x64, 'x'}},
+    /* the heads do not end: at the payload's end, before it, behind it */
+    {4, {0xef, 0, 0, 0}, {0xef, 0, 0, 0}},
+    {5, {0xef, 0, 0, 0, 0xef}, {0xef, 0, 0, 0, 0xef}},
+    {1, {0xef}, {0xef}},
+    {1, {0x6f}, {0x64}},
+    {0, {0}, {0}},
+};
+
+START_TEST(red_blocks_get_the_receivers_types)
+{
+    uint8_t data[12 + 16] = {0x80, 63}, again[64];
+    struct rewrite rewrite = plain();
+    struct rewrite_numbers red = {.seq = 1, .rtp_ts = 2, .pt = 2};
+    size_t bytes = 12 + reds[_i].bytes;
+    rewrite.pt[rewrite.pt_n].in = 63;
+    rewrite.pt[rewrite.pt_n].out = 73;
+    rewrite.pt[rewrite.pt_n].rtx = 74;
+    rewrite.pt[rewrite.pt_n++].codec = RTP_CODEC_RED;
+    memcpy(data + 12, reds[_i].in, reds[_i].bytes);
+    ck_assert_int_eq(rtp_packet_parse(&packet, data, bytes), DROP_NONE);
+    rtp_exts_find(&exts, data, &packet, &rewrite.ext_in);
+
+    memset(out, 0xa5, sizeof out);
+    rewrite_packet(&rewrite, data, &packet, &exts, &red, out, &result);
+    ck_assert_uint_eq(result.bytes, bytes);
+    ck_assert_uint_eq(out[1], 73);
+    ck_assert_mem_eq(out + 12, reds[_i].out, reds[_i].bytes);
+    ck_assert_uint_eq(out[bytes], 0xa5);                      /* not a byte more */
+    ck_assert_mem_eq(data + 12, reds[_i].in, reds[_i].bytes); /* the source stays */
+    rewrite_packet(&rewrite, data, &packet, &exts, &red, again, &result);
+    ck_assert_mem_eq(again, out, bytes); /* a plain resend */
+    rewrite_packet_rtx(&rewrite, data, &packet, &exts, &red, 9, out, &result);
+    ck_assert_mem_eq(out + 14, reds[_i].out, reds[_i].bytes);
+
+    rewrite.pt[2].codec = RTP_CODEC_OTHER; /* nobody else's payload is touched */
+    rewrite_packet(&rewrite, data, &packet, &exts, &red, out, &result);
+    ck_assert_mem_eq(out + 12, reds[_i].in, reds[_i].bytes);
+}
+
+END_TEST
+
+/* Heads without end cost no look-ups without end. */
+START_TEST(red_of_very_many_blocks_goes_as_it_came)
+{
+    static uint8_t data[12 + 1200] = {0x80, 63}, long_out[2000];
+    struct rewrite rewrite = plain();
+    struct rewrite_numbers red = {.pt = 1};
+    rewrite.pt[1].in = 63;
+    rewrite.pt[1].codec = RTP_CODEC_RED;
+    for (size_t at = 12; at + 4 < sizeof data; at += 4)
+        data[at] = 0x80 | 96;
+    ck_assert_int_eq(rtp_packet_parse(&packet, data, sizeof data), DROP_NONE);
+    rtp_exts_find(&exts, data, &packet, &rewrite.ext_in);
+    rewrite_packet(&rewrite, data, &packet, &exts, &red, long_out, &result);
+    ck_assert_mem_eq(long_out + 12, data + 12, sizeof data - 12);
+}
+
+END_TEST
+
 START_TEST(rtx_without_a_packet)
 {
     uint8_t data[] = {0xa0, 0x66, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0xaa, 0xbb, 0xcc, 3};
@@ -313,6 +386,8 @@ Suite *rtp_rewrite_suite(void)
     tcase_add_test(tc, as_rtx);
     tcase_add_loop_test(tc, two_byte_form_where_it_must_be, 0, 5);
     tcase_add_test(tc, payload_types);
+    tcase_add_loop_test(tc, red_blocks_get_the_receivers_types, 0, (int)ARRAY_N(reds));
+    tcase_add_test(tc, red_of_very_many_blocks_goes_as_it_came);
     tcase_add_test(tc, rtx_without_a_packet);
     tcase_add_loop_test(tc, anything, 0, 3);
     tcase_add_test(tc, growth);

@@ -153,6 +153,25 @@ static void open_all(void)
         open_consumer(i);
 }
 
+/* A send of a transport of the last input fails only now: nobody else's affair. One of now is. */
+static void fail_late_send(void)
+{
+    static uint32_t tag_before;
+    struct transport *t = &worker->transports[1];
+    struct io_event event = {.kind = IO_SEND_FAILED, .packets = 3, .error = -EMSGSIZE};
+    event.tag = tag_before;
+    uint64_t counted = worker->count.drops[DROP_SEND_ERROR];
+    if (tag_before != 0)
+        on_send_failed(worker, &event);
+    ASSERT(t->send_failed == 0 && !t->no_runs);
+    ASSERT(worker->count.drops[DROP_SEND_ERROR] == counted + (tag_before != 0 ? 3 : 0));
+    event.tag = t->tag;
+    on_send_failed(worker, &event);
+    ASSERT(t->send_failed == 3 && t->no_runs);
+    t->no_runs = false;
+    tag_before = t->tag;
+}
+
 static void run_plain(enum command_kind kind, uint32_t index)
 {
     struct command command = {.kind = kind, .index = index};
@@ -260,6 +279,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     worker->now_us = 1000000000;
     worker->random.state = 1;
     open_all();
+    fail_late_send();
     for (size_t at = 0, steps = 0; at + 2 <= bytes && steps < STEPS_MAX; steps++) {
         size_t n = min_size(data[at + 1], bytes - at - 2);
         step((enum step)(data[at] % STEP_N), data + at + 2, n);

@@ -84,7 +84,7 @@ class Churn:
             return
         sent = self.load.run("publish", port=source["tuple"]["localPort"], ssrc=source["ssrc"],
                              pt=source["payload"], packets=self.random.randrange(1, 200),
-                             pps=20000, bytes=self.random.randrange(30, 1300))
+                             pps=20000, bytes=self.random.randrange(40, 1300))
         self.packets += sent["sent"]
 
     def toggle(self):

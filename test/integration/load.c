@@ -15,7 +15,9 @@
  *   reset                            forgets what the sinks have seen
  *   report sinks=M                   what they have seen
  *
- * A packet carries its index in its payload. Per sink: `received`, `lost` (indices that never
+ * Payloads are VP8 (RFC 7741) to whom it matters: each burst is a frame, each `publish` begins with
+ * a key frame, and so does the burst after a key frame request. Behind that a packet carries its
+ * index. Per sink: `received`, `lost` (indices that never
  * came), `duplicates`, `gaps` (places where the consumer's sequence number does not follow the
  * index), `ts_wrong` (RTP time that does not), `damaged` (payload differs), `wraps` (of the
  * number).
@@ -35,8 +37,9 @@ enum {
     SINKS_MAX = 512,
     PACKET_MAX = 1500,
     HEADER_BYTES = 12,
-    STAMP_BYTES = 12, /* index, RTP time as sent */
-    BYTES_MIN = HEADER_BYTES + STAMP_BYTES,
+    VP8_BYTES = 1 + 10, /* descriptor, and a key frame's header */
+    STAMP_BYTES = 12,   /* index, RTP time as sent */
+    BYTES_MIN = HEADER_BYTES + VP8_BYTES + STAMP_BYTES,
     WAIT_MS = 1000,
     SETTLE_MS = 300,
     BATCH = 32,
@@ -61,6 +64,7 @@ struct load {
     uint32_t rtp_ts;
     uint16_t seq;
     uint64_t back; /* datagrams that came back to the source: RTCP */
+    bool keyframe; /* the next burst is one */
 };
 
 struct publish {
@@ -116,6 +120,7 @@ static void sink_take(struct sink *sink, const uint8_t *data, size_t bytes)
     size_t at = HEADER_BYTES;
     if (data[0] & 0x10) /* the relay's extensions */
         at += 4 + 4 * (size_t)be16(data + at + 2);
+    at += VP8_BYTES;
     if (at + STAMP_BYTES > bytes) {
         sink->damaged++;
         return;
@@ -158,14 +163,30 @@ static uint32_t sink_drain(struct sink *sink)
     return taken;
 }
 
+/* Is a PLI or FIR in it? RFC 4585 6.3.1, RFC 5104 4.3.1. */
+static bool wants_keyframe(const uint8_t *data, size_t bytes)
+{
+    for (size_t at = 0; at + 4 <= bytes; at += 4 + 4 * (size_t)be16(data + at + 2)) {
+        uint8_t format = data[at] & 0x1f;
+        if (data[at + 1] == 206 && (format == 1 || format == 4))
+            return true;
+    }
+    return false;
+}
+
 static uint32_t drain(struct load *load, int64_t sinks_n)
 {
     uint8_t data[PACKET_MAX];
     uint32_t taken = 0;
     for (int64_t i = 0; i < sinks_n; i++)
         taken += sink_drain(&load->sinks[i]);
-    for (int i = 0; i < BATCH && recv(load->fd, data, sizeof(data), MSG_DONTWAIT) >= 0; i++)
+    for (int i = 0; i < BATCH; i++) {
+        ssize_t bytes = recv(load->fd, data, sizeof(data), MSG_DONTWAIT);
+        if (bytes < 0)
+            break;
         load->back++;
+        load->keyframe |= wants_keyframe(data, (size_t)bytes);
+    }
     return taken;
 }
 
@@ -193,8 +214,18 @@ static void wait_window(struct load *load, const struct publish *p, uint64_t fir
     }
 }
 
+/* Descriptor (S: a frame begins), frame tag with the key frame bit inverted, start code, 640 x 480.
+ */
+static void put_vp8(uint8_t *data, bool first, bool keyframe)
+{
+    static const uint8_t head[VP8_BYTES] = {0, 0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 2, 0xe0, 1};
+    memcpy(data, head, VP8_BYTES);
+    data[0] = first ? 0x10 : 0;
+    data[1] |= keyframe ? 0 : 1;
+}
+
 static void send_packet(struct load *load, const struct publish *p, const struct sockaddr_in *to,
-                        bool marker)
+                        bool first, bool marker)
 {
     uint8_t data[PACKET_MAX];
     size_t bytes = (size_t)p->bytes;
@@ -203,10 +234,14 @@ static void send_packet(struct load *load, const struct publish *p, const struct
     put_be16(data + 2, load->seq++);
     put_be32(data + 4, load->rtp_ts);
     put_be32(data + 8, (uint32_t)p->ssrc);
-    put_be64(data + HEADER_BYTES, load->index);
-    put_be32(data + HEADER_BYTES + 8, load->rtp_ts);
+    put_vp8(data + HEADER_BYTES, first, load->keyframe);
+    if (first)
+        load->keyframe = false;
+    size_t at = HEADER_BYTES + VP8_BYTES;
+    put_be64(data + at, load->index);
+    put_be32(data + at + 8, load->rtp_ts);
     for (size_t i = BYTES_MIN; i < bytes; i++)
-        data[i] = (uint8_t)(load->index + i - HEADER_BYTES);
+        data[i] = (uint8_t)(load->index + i - at);
     load->index++;
     /* Full socket buffers of loopback end soon. */
     while (sendto(load->fd, data, bytes, 0, (const struct sockaddr *)to, sizeof(*to)) < 0 &&
@@ -226,11 +261,12 @@ static void publish(struct load *load, struct publish *p)
     struct sockaddr_in to = target(p->port);
     uint64_t first = load->index;
     int64_t began = now_us();
+    load->keyframe = true;
     if (p->seq >= 0)
         load->seq = (uint16_t)p->seq;
     for (int64_t sent = 0; sent < p->packets;) {
         for (int64_t i = 0; i < p->burst && sent < p->packets; i++, sent++)
-            send_packet(load, p, &to, i + 1 == p->burst);
+            send_packet(load, p, &to, i == 0, i + 1 == p->burst);
         load->rtp_ts += (uint32_t)p->ts_step;
         drain(load, p->sinks);
         while (p->pps > 0 && now_us() < began + sent * 1000000 / p->pps) {
