@@ -6,12 +6,16 @@ sluice_test_folder(net
     bye
     demux
     features
+    ice
     keyframe
     limits
     recovery
     report
     route
     srtp
+    stun
+    stunlimit
+    stunwrite
     udp
     worker
     wrap
