@@ -41,7 +41,12 @@
     X(STUN_AUTH, "stun_auth", "STUN message integrity is wrong")                                   \
     X(STUN_UNKNOWN, "stun_unknown", "STUN attribute that must be known and is not")                \
     X(STUN_ROLE, "stun_role", "the peer says that it is controlled, as a lite agent is")           \
+    X(STUN_TUPLE, "stun_tuple", "ICE check from an address that another transport has")            \
     X(STUN_LIMIT, "stun_limit", "STUN error withheld: too many, or longer than its request")       \
+    /* TCP */                                                                                      \
+                                                                                                   \
+    X(TCP_LONG, "tcp_long", "TCP frame longer than a slot: passed over")                           \
+    X(HANDSHAKES_FULL, "handshakes_full", "too many handshake datagrams wait already")             \
     /* SRTP */                                                                                     \
     X(SRTP_AUTH, "srtp_auth", "authentication failed")                                             \
     X(SRTP_REPLAY, "srtp_replay", "replayed or too old")                                           \

@@ -1,244 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* net/apply.c - commands applied, objects opened and closed. */
+/* net/apply.c - commands applied; producers and consumers opened and closed. */
 #include "net/apply.h"
 
 #include "net/event.h"
 #include "net/fanout.h"
+#include "net/peer.h"
 #include "net/recovery.h"
 #include "net/reporting.h"
 #include "net/route.h"
 #include "net/stats.h"
+#include "net/transport.h"
 
 #include <errno.h>
-#include <unistd.h>
-
-/* ---- sockets ---- */
-
-static int socket_open(struct worker *w, uint32_t index, const struct command_socket_open *open)
-{
-    if (index >= w->config.sockets_max || w->sockets[index].open) {
-        close(open->fd);
-        return -EINVAL;
-    }
-    int io = io_open_socket(w->io, open->fd);
-    if (io < 0) {
-        close(open->fd);
-        return io;
-    }
-    w->sockets[index] = (struct socket_state){
-        .open = true,
-        .shared = open->shared,
-        .wildcard = addr_is_wildcard(&open->local),
-        .io = (uint16_t)io,
-        .transport = DEMUX_NONE,
-        .local = open->local,
-    };
-    w->socket_of_io[io] = index;
-    w->count.sockets++;
-    return 0;
-}
-
-static int socket_close(struct worker *w, uint32_t index)
-{
-    if (index >= w->config.sockets_max || !w->sockets[index].open)
-        return -ENOENT;
-    io_close_socket(w->io, w->sockets[index].io);
-    w->socket_of_io[w->sockets[index].io] = DEMUX_NONE;
-    w->sockets[index].open = false;
-    w->count.sockets--;
-    return 0;
-}
-
-/* ---- transports ---- */
-
-static struct transport *transport_at(struct worker *w, uint32_t index)
-{
-    if (index >= w->config.transports_max || !w->transports[index].open)
-        return NULL;
-    return &w->transports[index];
-}
-
-static bool socket_is_free(const struct worker *w, uint32_t index)
-{
-    return index < w->config.sockets_max && w->sockets[index].open &&
-           (w->sockets[index].shared || w->sockets[index].transport == DEMUX_NONE);
-}
-
-static int transport_open(struct worker *w, uint32_t index,
-                          const struct command_transport_open *open)
-{
-    if (index >= w->config.transports_max || w->transports[index].open ||
-        !socket_is_free(w, open->rtp_socket) || !socket_is_free(w, open->rtcp_socket))
-        return -EINVAL;
-    struct transport *t = &w->transports[index];
-    array_enter(&w->transport_array, index);
-    *t = (struct transport){
-        .open = true,
-        .comedia = open->comedia,
-        .srtp_wanted = open->srtp_wanted,
-        .index = index,
-        .tag = w->transports_opened++ << TAG_INDEX_BITS | index,
-        .rtp_socket = open->rtp_socket,
-        .rtcp_socket = open->rtcp_socket,
-        .ssrc = (uint32_t)random_next(&w->random) | 1,
-        .report_timer = {.kind = TIMER_REPORT, .owner = index},
-        .twcc_timer = {.kind = TIMER_TWCC, .owner = index},
-    };
-    memcpy(t->cname, open->cname, sizeof t->cname);
-    if (!w->sockets[open->rtp_socket].shared)
-        w->sockets[open->rtp_socket].transport = index;
-    if (!w->sockets[open->rtcp_socket].shared)
-        w->sockets[open->rtcp_socket].transport = index;
-    timers_set(&w->timers, &t->report_timer, report_next_us(w->now_us, &w->random));
-    w->count.transports++;
-    return 0;
-}
-
-/* Takes `remote` as the peer's address on one of the transport's sockets. */
-static int set_remote(struct worker *w, struct transport *t, bool rtcp, const struct addr *remote)
-{
-    uint32_t socket = rtcp ? t->rtcp_socket : t->rtp_socket;
-    struct addr *known = rtcp ? &t->rtcp_remote : &t->remote;
-    if (addr_is_set(known) && addr_equal(known, remote))
-        return 0;
-    if (w->sockets[socket].shared) {
-        int result = demux_put(&w->demux, socket, remote, t->index);
-        if (result != 0)
-            return result;
-        if (addr_is_set(known))
-            demux_remove(&w->demux, socket, known);
-    }
-    *known = *remote;
-    if (!rtcp)
-        t->no_runs = false;
-    return 0;
-}
-
-/* What waited for the connection starts now: video with a key frame, for those who receive here,
- * and of those who send here and could not be asked before. */
-static void start_media(struct worker *w, struct transport *t)
-{
-    if (!transport_is_ready(t))
-        return;
-    for (struct consumer *c = t->consumers; c != NULL; c = c->transport_next)
-        if (!c->paused)
-            recovery_keyframe(w, c->stream, false);
-    for (struct producer *p = t->producers; p != NULL; p = p->transport_next)
-        for (uint8_t i = 0; i < p->encodings_n; i++)
-            if (p->streams[i]->keyframe_owed)
-                recovery_keyframe(w, p->streams[i], true);
-}
-
-bool apply_learn(struct worker *w, struct transport *t, bool rtcp, const struct addr *remote,
-                 const struct addr *local)
-{
-    uint32_t socket = rtcp ? t->rtcp_socket : t->rtp_socket;
-    if (set_remote(w, t, rtcp, remote) != 0)
-        return false;
-    if (w->sockets[socket].wildcard)
-        apply_local(t, rtcp, local);
-    event_tuple(w, t, rtcp);
-    start_media(w, t);
-    return true;
-}
-
-void apply_local(struct transport *t, bool rtcp, const struct addr *local)
-{
-    struct addr *known = rtcp ? &t->rtcp_local : &t->local;
-    if (!addr_is_set(local) || addr_equal(known, local))
-        return;
-    *known = *local;
-    *(rtcp ? &t->has_rtcp_local : &t->has_local) = true;
-}
-
-/* Keys for the first time, or anew: every stream that is sent gets its place, so that no turn
- * allocates. */
-static int set_keys(struct transport *t, const struct srtp_keys *keys)
-{
-    struct seal *seal;
-    int result = seal_init(&seal, keys->suite, keys->in, keys->out);
-    if (result != 0)
-        return result;
-    result = seal_add_out(seal, t->ssrc);
-    for (struct consumer *c = t->consumers; c != NULL && result == 0; c = c->transport_next) {
-        result = seal_add_out(seal, c->rewrite.ssrc);
-        if (result == 0 && c->rewrite.rtx_ssrc != 0)
-            result = seal_add_out(seal, c->rewrite.rtx_ssrc);
-    }
-    if (result != 0) {
-        seal_exit(seal);
-        return result;
-    }
-    if (t->seal != NULL)
-        seal_exit(t->seal);
-    t->seal = seal;
-    return 0;
-}
-
-/* Back to what it was before set_remote(). */
-static void undo_remote(struct worker *w, struct transport *t, bool rtcp, const struct addr *before)
-{
-    uint32_t socket = rtcp ? t->rtcp_socket : t->rtp_socket;
-    struct addr *known = rtcp ? &t->rtcp_remote : &t->remote;
-    if (addr_is_set(before)) {
-        (void)set_remote(w, t, rtcp, before); /* it had this place a moment ago */
-        return;
-    }
-    if (w->sockets[socket].shared && addr_is_set(known))
-        demux_remove(&w->demux, socket, known);
-    *known = (struct addr){0};
-}
-
-/* All of it or nothing: addresses first, which others may have; keys last, because a seal that has
- * sent is never made again from the same key. */
-static int transport_connect(struct worker *w, struct transport *t,
-                             const struct command_transport_connect *connect)
-{
-    bool mux = t->rtcp_socket == t->rtp_socket;
-    struct addr remote = t->remote, rtcp_remote = t->rtcp_remote;
-    int result = 0;
-    if (addr_is_set(&connect->remote))
-        result = set_remote(w, t, false, &connect->remote);
-    if (result != 0)
-        return result;
-    if (!mux && addr_is_set(&connect->rtcp_remote))
-        result = set_remote(w, t, true, &connect->rtcp_remote);
-    if (result == 0 && t->srtp_wanted && connect->keys.suite != SEAL_NONE)
-        result = set_keys(t, &connect->keys);
-    if (result == 0) {
-        start_media(w, t);
-        return 0;
-    }
-    undo_remote(w, t, false, &remote);
-    if (!mux)
-        undo_remote(w, t, true, &rtcp_remote);
-    return result;
-}
-
-static int transport_close(struct worker *w, struct transport *t)
-{
-    if (t->producers != NULL || t->consumers != NULL)
-        return -EBUSY;
-    reporting_send_byes(w, t);
-    bool mux = t->rtcp_socket == t->rtp_socket;
-    if (w->sockets[t->rtp_socket].shared && addr_is_set(&t->remote))
-        demux_remove(&w->demux, t->rtp_socket, &t->remote);
-    if (!mux && w->sockets[t->rtcp_socket].shared && addr_is_set(&t->rtcp_remote))
-        demux_remove(&w->demux, t->rtcp_socket, &t->rtcp_remote);
-    if (!w->sockets[t->rtp_socket].shared)
-        w->sockets[t->rtp_socket].transport = DEMUX_NONE;
-    if (!w->sockets[t->rtcp_socket].shared)
-        w->sockets[t->rtcp_socket].transport = DEMUX_NONE;
-    timers_cancel(&w->timers, &t->report_timer);
-    timers_cancel(&w->timers, &t->twcc_timer);
-    if (t->seal != NULL)
-        seal_exit(t->seal);
-    t->seal = NULL;
-    t->open = false;
-    array_leave(&w->transport_array, t->index);
-    w->count.transports--;
-    return 0;
-}
 
 /* ---- producers ---- */
 
@@ -609,6 +382,10 @@ static int apply_transport(struct worker *w, const struct command *command)
         return -ENOENT;
     if (command->kind == COMMAND_TRANSPORT_CONNECT)
         return transport_connect(w, t, &command->transport_connect);
+    if (command->kind == COMMAND_TRANSPORT_BITRATE)
+        return transport_set_bitrate(t, &command->transport_bitrate);
+    if (command->kind == COMMAND_TRANSPORT_RESTART_ICE)
+        return t->peer == NULL ? -EINVAL : peer_restart(w, t, &command->restart_ice);
     return transport_close(w, t);
 }
 
@@ -647,6 +424,8 @@ static int apply(struct worker *w, const struct command *command, struct outcome
     case COMMAND_TRANSPORT_OPEN:
         return transport_open(w, command->index, &command->transport_open);
     case COMMAND_TRANSPORT_CONNECT:
+    case COMMAND_TRANSPORT_RESTART_ICE:
+    case COMMAND_TRANSPORT_BITRATE:
     case COMMAND_TRANSPORT_CLOSE:
         return apply_transport(w, command);
     case COMMAND_PRODUCER_OPEN:

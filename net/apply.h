@@ -14,15 +14,6 @@ enum { APPLY_PER_TURN = 64 };
 /* Takes commands while there is room for their outcomes, at most APPLY_PER_TURN. */
 void apply_commands(struct worker *w);
 
-/* Also used by the datagram path: the peer's address has been learnt. False: another transport has
- * it. */
-bool apply_learn(struct worker *w, struct transport *transport, bool rtcp,
-                 const struct addr *remote, const struct addr *local);
-
-/* Replies leave from the address that the peer's last valid datagram hit: for sockets bound to a
- * wildcard. */
-void apply_local(struct transport *transport, bool rtcp, const struct addr *local);
-
 /* Closes whatever is open: the worker stops. */
 void apply_close_all(struct worker *w);
 

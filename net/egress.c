@@ -23,6 +23,26 @@ static const struct addr *from_of(const struct transport *transport)
     return transport->has_local ? &transport->local : NULL;
 }
 
+/* A TCP connection copies the packet: its buffer is free again. */
+static void send_tcp(struct worker *w, struct tcp_id id, uint8_t *buffer, size_t bytes)
+{
+    enum drop why = tcp_send(w->tcp, id, buffer, bytes);
+    if (why != DROP_NONE)
+        count_drop(w, why);
+    io_egress_untake(w->io, buffer);
+}
+
+/* One packet on the transport's way for RTP. */
+static void send_single(struct worker *w, const struct transport *transport, uint8_t *buffer,
+                        size_t bytes)
+{
+    if (transport->tcp)
+        send_tcp(w, transport->connection, buffer, bytes);
+    else
+        io_send(w->io, w->sockets[transport->rtp_socket].io, &transport->remote, from_of(transport),
+                buffer, bytes, transport->tag);
+}
+
 static void account_out(struct transport *transport, size_t packets, size_t bytes, int64_t now_us)
 {
     transport->packets_out += packets;
@@ -143,7 +163,6 @@ static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t
                          struct run run)
 {
     uint8_t *buffers[IO_RUN_PACKETS_MAX];
-    uint16_t socket = w->sockets[transport->rtp_socket].io;
     size_t segment = 0, last = 0, total = 0;
     uint32_t filled = 0, used = 0;
     struct tally tally = {0};
@@ -168,11 +187,10 @@ static uint32_t send_run(struct worker *w, struct transport *transport, uint32_t
     }
     tally_end(w, &tally);
     if (filled == 1)
-        io_send(w->io, socket, &transport->remote, from_of(transport), buffers[0], segment,
-                transport->tag);
+        send_single(w, transport, buffers[0], segment);
     else if (filled > 1)
-        io_send_run(w->io, socket, &transport->remote, from_of(transport), buffers, filled, segment,
-                    last, transport->tag);
+        io_send_run(w->io, w->sockets[transport->rtp_socket].io, &transport->remote,
+                    from_of(transport), buffers, filled, segment, last, transport->tag);
     if (filled > 0)
         account_out(transport, filled, total, w->now_us);
     return used;
@@ -207,8 +225,7 @@ enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8
         io_egress_untake(w->io, buffer);
         return why;
     }
-    io_send(w->io, w->sockets[transport->rtp_socket].io, &transport->remote, from_of(transport),
-            buffer, bytes, transport->tag);
+    send_single(w, transport, buffer, bytes);
     account_out(transport, 1, bytes, w->now_us);
     consumer->packets_rtx++;
     consumer->bytes_rtx += bytes;
@@ -228,8 +245,6 @@ enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *bu
 {
     bool mux = transport->rtcp_socket == transport->rtp_socket;
     const struct addr *to = mux ? &transport->remote : &transport->rtcp_remote;
-    bool has_local = mux ? transport->has_local : transport->has_rtcp_local;
-    const struct addr *local = mux ? &transport->local : &transport->rtcp_local;
     enum drop why = DROP_NONE;
 
     if (!addr_is_set(to) || (transport->srtp_wanted && transport->seal == NULL))
@@ -241,11 +256,39 @@ enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *bu
         count_drop(w, why);
         return why;
     }
-    io_send(w->io, w->sockets[transport->rtcp_socket].io, to, has_local ? local : NULL, buffer,
-            bytes, transport->tag);
+    if (mux)
+        send_single(w, transport, buffer, bytes);
+    else
+        io_send(w->io, w->sockets[transport->rtcp_socket].io, to,
+                transport->has_rtcp_local ? &transport->rtcp_local : NULL, buffer, bytes,
+                transport->tag);
     transport->packets_out++;
     transport->bytes_out += bytes;
     transport->rtcp_out++;
     w->count.rtcp_out++;
     return DROP_NONE;
+}
+
+void egress_datagram(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes)
+{
+    if (!addr_is_set(&transport->remote)) {
+        io_egress_untake(w->io, buffer);
+        count_drop(w, DROP_NOT_CONNECTED);
+        return;
+    }
+    send_single(w, transport, buffer, bytes);
+    transport->packets_out++;
+    transport->bytes_out += bytes;
+}
+
+void egress_tuple(struct worker *w, const struct transport *transport,
+                  const struct ice_tuple *tuple, uint8_t *buffer, size_t bytes)
+{
+    if (tuple->tcp) {
+        send_tcp(w, (struct tcp_id){.gen = tuple->gen, .index = tuple->socket}, buffer, bytes);
+        return;
+    }
+    const struct socket_state *socket = &w->sockets[tuple->socket];
+    io_send(w->io, socket->io, &tuple->remote, socket->wildcard ? &tuple->local : NULL, buffer,
+            bytes, transport->tag);
 }

@@ -23,6 +23,12 @@ enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8
  * are keys, and sent. */
 enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes);
 
+/* `bytes` as they are (DTLS), in `buffer` from io_egress_take(): to the selected tuple, dropped
+ * without one; or to the tuple that is being answered (STUN). */
+void egress_datagram(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes);
+void egress_tuple(struct worker *w, const struct transport *transport,
+                  const struct ice_tuple *tuple, uint8_t *buffer, size_t bytes);
+
 /* A feedback message begins in `writer`: alone where the peer takes reduced-size RTCP, else behind
  * an empty receiver report and our CNAME (RFC 4585 3.1). */
 void egress_feedback_begin(const struct transport *transport, struct rtcp_writer *writer);

@@ -19,6 +19,9 @@ static uint32_t room_for(enum event_kind kind)
         return (OUTCOME_N - OUTCOME_SPARE) / 2;
     case EVENT_TUPLE:
     case EVENT_RTCP_TUPLE:
+    case EVENT_ICE_STATE:
+    case EVENT_ICE_SELECTED:
+    case EVENT_DTLS_STATE:
     case EVENT_SOCKET_DEAD:
         return OUTCOME_N - 16;
     case EVENT_ENGINE_DEAD:
@@ -30,16 +33,15 @@ static uint32_t room_for(enum event_kind kind)
     return OUTCOME_N - OUTCOME_SPARE;
 }
 
-static struct outcome *event_begin(struct worker *w, enum event_kind kind, enum object_kind object,
-                                   uint32_t index)
+/* NULL: no room. */
+static struct outcome *event_try(struct worker *w, enum event_kind kind, enum object_kind object,
+                                 uint32_t index)
 {
     struct outcome *outcome = NULL;
     if (outbox_used(w) < room_for(kind))
         outcome = mailbox_put_begin(&w->outbox);
-    if (outcome == NULL) {
-        w->count.events_dropped++;
+    if (outcome == NULL)
         return NULL;
-    }
     outcome->cookie = 0;
     outcome->result = 0;
     outcome->command = COMMAND_NONE;
@@ -47,6 +49,15 @@ static struct outcome *event_begin(struct worker *w, enum event_kind kind, enum 
     outcome->object = object;
     outcome->index = index;
     outcome->payload = NULL;
+    return outcome;
+}
+
+static struct outcome *event_begin(struct worker *w, enum event_kind kind, enum object_kind object,
+                                   uint32_t index)
+{
+    struct outcome *outcome = event_try(w, kind, object, index);
+    if (outcome == NULL)
+        w->count.events_dropped++;
     return outcome;
 }
 
@@ -65,6 +76,42 @@ void event_tuple(struct worker *w, const struct transport *transport, bool rtcp)
         return;
     outcome->tuple = rtcp ? transport->rtcp_remote : transport->remote;
     event_end(w);
+}
+
+bool event_ice_state(struct worker *w, const struct transport *transport)
+{
+    struct outcome *outcome = event_try(w, EVENT_ICE_STATE, OBJECT_TRANSPORT, transport->index);
+    if (outcome == NULL)
+        return false;
+    outcome->ice_state = transport->peer->ice.state;
+    event_end(w);
+    return true;
+}
+
+bool event_ice_selected(struct worker *w, const struct transport *transport)
+{
+    const struct ice_tuple *tuple = ice_selected(&transport->peer->ice);
+    struct outcome *outcome = event_try(w, EVENT_ICE_SELECTED, OBJECT_TRANSPORT, transport->index);
+    if (outcome == NULL)
+        return false;
+    outcome->selected = (struct event_selected){.remote = tuple->remote, .tcp = tuple->tcp};
+    outcome->selected.local = tuple->local;
+    event_end(w);
+    return true;
+}
+
+bool event_dtls_state(struct worker *w, struct transport *transport)
+{
+    struct outcome *outcome = event_try(w, EVENT_DTLS_STATE, OBJECT_TRANSPORT, transport->index);
+    if (outcome == NULL)
+        return false;
+    outcome->dtls_state = transport->peer->dtls_state;
+    if (transport->peer->dtls_state == DTLS_CONNECTED) {
+        outcome->payload = transport->peer->certificate;
+        transport->peer->certificate = NULL;
+    }
+    event_end(w);
+    return true;
 }
 
 void event_producer_score(struct worker *w, const struct producer *producer)

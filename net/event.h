@@ -9,6 +9,12 @@
 #include "net/state.h"
 
 void event_tuple(struct worker *w, const struct transport *transport, bool rtcp);
+
+/* A WebRTC transport's, of now. False: there is no room; net/peer.h says it later. */
+bool event_ice_state(struct worker *w, const struct transport *transport);
+bool event_ice_selected(struct worker *w, const struct transport *transport);
+bool event_dtls_state(struct worker *w, struct transport *transport);
+
 void event_producer_score(struct worker *w, const struct producer *producer);
 void event_consumer_score(struct worker *w, const struct consumer *consumer);
 void event_socket_dead(struct worker *w, uint32_t socket, int error);

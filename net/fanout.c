@@ -68,6 +68,14 @@ static void end_chain(struct worker *w, struct stream *stream, uint16_t first)
     }
 }
 
+/* Its transport is not connected, or not any more: when it is again, numbers follow without a gap
+ * and video begins with a key frame. */
+static void miss(struct consumer *consumer)
+{
+    seqmap_sync(&consumer->map);
+    fanout_await_keyframe(consumer);
+}
+
 static void add_receiver(struct worker *w, struct round *round, struct consumer *consumer)
 {
     struct transport *transport = consumer->transport;
@@ -89,9 +97,14 @@ static void round_add_stream(struct worker *w, struct round *round, struct strea
     stream->round_first = stream->batch_first;
     stream->batch_first = NONE16;
     round->streams[round->streams_n++] = stream;
-    for (struct consumer *c = stream->consumers; c != NULL; c = c->stream_next)
-        if (!c->paused && transport_is_ready(c->transport))
+    for (struct consumer *c = stream->consumers; c != NULL; c = c->stream_next) {
+        if (c->paused)
+            continue;
+        if (transport_is_ready(c->transport))
             add_receiver(w, round, c);
+        else
+            miss(c);
+    }
 }
 
 static struct round *free_round(struct worker *w)
@@ -236,6 +249,8 @@ static uint32_t serve_consumer(struct worker *w, struct consumer *consumer)
 static uint32_t serve_receiver(struct worker *w, const struct receiver *receiver)
 {
     uint32_t packets_n = 0;
+    if (!transport_is_ready(receiver->transport)) /* has ended since the round began */
+        return 0;
     for (struct consumer *c = receiver->work; c != NULL; c = c->work_next)
         packets_n += serve_consumer(w, c);
     egress_send_plan(w, receiver->transport);

@@ -18,7 +18,7 @@
  * new nor selected is forgotten.
  *
  * No I/O, no clock, no allocation: time comes in, what is to be done goes out as struct ice_answer.
- * Memory: under 700 bytes. Threads: the owning worker. The struct holds passwords: ice_exit()
+ * Memory: under 740 bytes. Threads: the owning worker. The struct holds passwords: ice_exit()
  * wipes them. */
 #ifndef NET_ICE_H
 #define NET_ICE_H
@@ -38,6 +38,7 @@ struct ice_tuple {
     struct addr remote;
     struct addr local; /* that was hit: replies leave from it */
     uint32_t socket;   /* of the worker's UDP sockets, or of its TCP connections */
+    uint32_t gen;      /* of the TCP connection; 0 with UDP */
     bool tcp;
 };
 
@@ -53,7 +54,7 @@ struct ice {
     struct ice_credentials old; /* before the restart; ufrag_bytes 0: there are none */
 };
 
-static_assert(sizeof(struct ice) <= 700, "one per transport");
+static_assert(sizeof(struct ice) <= 736, "one per transport");
 
 /* What a call has changed and what the caller must do about it, in this order: forget what is
  * `removed` and `forgotten`, remember `added`, tell of state and selection, send the reply. */

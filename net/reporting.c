@@ -6,6 +6,8 @@
 #include "net/event.h"
 #include "net/recovery.h"
 
+enum { REMB_SSRCS_MAX = 32 };
+
 enum { TWCC_MESSAGES_MAX = 8 }; /* of one timer; what is left goes with the next */
 
 struct compound { /* being written; flushed when something does not fit */
@@ -245,6 +247,42 @@ void reporting_cancel_bye(struct transport *transport, uint32_t ssrc)
             transport->byes[i--] = transport->byes[--transport->byes_n];
 }
 
+/* ---- the controller's limit of what comes in ---- */
+
+static size_t video_ssrcs(const struct transport *transport, uint32_t ssrcs[REMB_SSRCS_MAX])
+{
+    size_t n = 0;
+    for (const struct producer *p = transport->producers; p != NULL; p = p->transport_next)
+        for (uint32_t e = 0; p->kind == MEDIA_VIDEO && e < p->encodings_n; e++)
+            if (p->streams[e]->ssrc != 0 && n < REMB_SSRCS_MAX)
+                ssrcs[n++] = p->streams[e]->ssrc;
+    return n;
+}
+
+/* Said with every report; that it is gone (0, as mediasoup says it), a few times. A sender takes
+ * REMB as a ceiling beside its own estimate. */
+static void write_limit(struct compound *c)
+{
+    struct transport *transport = c->transport;
+    uint32_t ssrcs[REMB_SSRCS_MAX], ssrc = transport->ssrc;
+    if (transport->bitrate.incoming_max == 0 && transport->remb_left == 0)
+        return;
+    size_t n = video_ssrcs(transport, ssrcs), before = c->writer.at;
+    if (n == 0)
+        return;
+    if (transport->remb_left > 0)
+        transport->remb_left--;
+    if (before > 0 && rtcp_write_remb(&c->writer, ssrc, transport->bitrate.incoming_max, ssrcs, n))
+        return;
+    if (before > 0) {
+        compound_end(c);
+        compound_begin(c);
+    }
+    rtcp_write_rr(&c->writer, ssrc, NULL, 0);
+    rtcp_write_sdes_cname(&c->writer, ssrc, transport->cname);
+    rtcp_write_remb(&c->writer, ssrc, transport->bitrate.incoming_max, ssrcs, n);
+}
+
 void reporting_send(struct worker *w, struct transport *transport)
 {
     struct compound c = {.w = w, .transport = transport};
@@ -255,6 +293,7 @@ void reporting_send(struct worker *w, struct transport *transport)
     report_consumers(&c);
     report_producers(&c);
     answer_rrtr(&c);
+    write_limit(&c);
     if (transport->byes_n > 0)
         write_byes(&c);
     compound_end(&c);

@@ -21,6 +21,9 @@
 #include "core/trace.h"
 #include "net/command.h"
 #include "net/demux.h"
+#include "net/dtls.h"
+#include "net/ice.h"
+#include "net/tcp.h"
 #include "net/worker.h"
 #include "rtcp/keyframe.h"
 #include "rtcp/nack.h"
@@ -50,7 +53,10 @@ enum {
     BYES_N = 16,             /* ssrcs of closed consumers kept per transport for its next report */
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
     NONE16 = 0xffff,
-    LINE_BYTES = 64, /* of a cache */
+    HANDSHAKES_N = 256,      /* datagrams that wait for their public-key work, a power of two */
+    HANDSHAKES_PEER_MAX = 8, /* of one transport: a flight has three */
+    REMB_END_N = 4,          /* how often it is said that a limit is gone: one may be lost */
+    LINE_BYTES = 64,         /* of a cache */
     /* A send that fails late may be one of a transport whose index another has by now: the bits
      * above the index count openings. */
     TAG_INDEX_BITS = 20,
@@ -66,14 +72,56 @@ enum timer_kind {
     TIMER_KEYFRAME,
     TIMER_RESEND,
     TIMER_EXPIRY,
+    TIMER_CONSENT,
+    TIMER_DTLS,
     TIMER_TICK
 };
 
 struct socket_state {
     bool open, shared, wildcard;
-    uint16_t io;        /* index in the engine */
+    bool ice; /* of WebRTC transports: checks tell whose it is, then the remote address */
+    enum socket_kind kind;
+    uint16_t io;        /* UDP: index in the engine */
+    uint32_t listener;  /* TCP: index in w->tcp */
     uint32_t transport; /* of a socket of its own; DEMUX_NONE */
+    uint32_t ice_n;     /* WebRTC transports that use it */
     struct addr local;
+};
+
+struct datagram { /* a UDP datagram or a TCP frame on its way; its slot is WORKER */
+    uint16_t slot, bytes;
+    uint32_t socket; /* of ours, that it came to; for TCP the listening one */
+    int64_t arrived_us;
+    struct ice_tuple from;
+};
+
+enum peer_owed { /* what the control thread has not been told yet */
+                 OWED_ICE_STATE = 1 << 0,
+                 OWED_SELECTED = 1 << 1,
+                 OWED_DTLS_STATE = 1 << 2,
+};
+
+/* What a WebRTC transport has beside. net/peer.h. */
+struct peer {
+    struct ice ice;
+    struct dtls *dtls; /* from the handshake's first datagram on */
+    enum dtls_state dtls_state;
+    enum dtls_role role;            /* AUTO: the controller has not connected it yet */
+    struct fingerprint fingerprint; /* the peer's */
+    char *certificate;              /* the peer's, PEM; until the control thread takes it */
+    bool sealed;                    /* an authenticated packet has come */
+    bool start_waits;               /* a client's first flight is in the queue */
+    uint8_t waiting_n;              /* datagrams in the queue */
+    uint8_t owed;                   /* enum peer_owed bits; in w->owing when not 0 */
+    uint8_t sockets_n;
+    uint32_t sockets[TRANSPORT_SOCKETS_MAX];
+    struct timer consent_timer, dtls_timer;
+};
+
+struct handshake {      /* public-key work that waits for its turn */
+    uint32_t transport; /* DEMUX_NONE: has been closed */
+    uint16_t slot;      /* SLOT_NONE: a client's first flight */
+    uint16_t bytes;
 };
 
 struct transport {
@@ -85,6 +133,7 @@ struct transport {
     uint32_t index;
     uint32_t tag; /* of its sends: index and generation, see TAG_INDEX_BITS */
     bool open, comedia, srtp_wanted, no_runs;
+    bool tcp;                       /* sends by `connection`, not by rtp_socket */
     bool has_local, has_rtcp_local; /* the peer's packets told which of our addresses it uses */
     uint16_t twcc_next;             /* transport-wide number of the next packet out */
     struct addr local;              /* where to send from, when the socket is bound to a wildcard */
@@ -95,6 +144,8 @@ struct transport {
 
     uint64_t packets_out, bytes_out, rtp_out;
     struct rate rate_out;
+    struct tcp_id connection;
+    struct peer *peer; /* of WebRTC; NULL for plain RTP */
     /* receiving */
     uint64_t packets_in, bytes_in, rtp_in;
     struct rate rate_in;
@@ -108,6 +159,8 @@ struct transport {
     struct producer *producers;
     struct consumer *consumers;
     uint64_t rtcp_in, rtcp_out, send_failed, dropped;
+    struct command_transport_bitrate bitrate; /* limits, 0: none */
+    uint8_t remb_left;                        /* REMBs still to say that a limit is gone */
     struct rtt rtt;
     struct timer report_timer, twcc_timer;
 
@@ -248,12 +301,17 @@ struct worker {
     struct arena arena;
     struct timers timers;
     struct demux demux;
+    struct tcp *tcp;
+    struct dtls_context *dtls; /* NULL: no certificate, no WebRTC */
+    struct stunlimit stunlimit;
+    struct table fragments;  /* hash of our ICE user name fragment -> transport index */
     struct table routes_in;  /* transport << 32 | ssrc -> stream index, or'ed with ROUTE_RTX */
     struct table routes_out; /* transport << 32 | ssrc -> consumer index */
     struct socket_state *sockets;
     uint32_t *socket_of_io; /* engine's index -> ours */
-    struct array transport_array, producer_array, consumer_array;
+    struct array transport_array, peer_array, producer_array, consumer_array;
     struct transport *transports; /* items of the arrays */
+    struct peer *peers;           /* by transport index */
     struct producer *producers;
     struct consumer *consumers;
     struct pool streams;
@@ -277,13 +335,18 @@ struct worker {
     struct plan_item plan[PLAN_N];
     uint32_t plan_n;
 
+    struct handshake handshakes[HANDSHAKES_N];
+    uint32_t handshake_at, handshakes_n;
+    uint32_t *owing; /* transports with events that found no room, transports_max */
+    uint32_t owing_n;
+
     struct trace trace;
     struct timer tick_timer; /* once a second: trim, gauges */
 
     struct {
         uint64_t turns, busy_us, rtp_in, rtcp_in, forwarded, resent, rtcp_out, nack_requested,
             nack_served, nack_missed, nack_sent, keyframe_requests, events_dropped, fanout_yields,
-            evicted, turn_us_max;
+            evicted, turn_us_max, checks, handshake_steps;
         uint64_t drops[DROP_N];
         uint32_t sockets, transports, producers, consumers;
     } count;
@@ -300,6 +363,10 @@ struct worker {
     _Atomic bool ended;
     _Atomic int thread_id;
 };
+
+/* net/worker_setup.c calls the one and has the other. */
+void worker_main(struct worker *w); /* the thread, from its engine's start to COMMAND_STOP */
+uint32_t worker_streams_max(const struct worker_config *config);
 
 enum { ROUTE_RTX = 1 << 30 };
 

@@ -2,6 +2,18 @@
 /* net/stats.c - figures out. */
 #include "net/stats.h"
 
+static void stats_peer(const struct transport *transport, struct transport_stats *stats)
+{
+    const struct peer *peer = transport->peer;
+    stats->tcp = transport->tcp && addr_is_set(&transport->remote);
+    stats->ice_state = peer->ice.state;
+    stats->dtls_state = peer->dtls_state;
+    stats->dtls_role = peer->role;
+    stats->tuples_n = peer->ice.tuples_n;
+    if (ice_selected(&peer->ice) != NULL && addr_is_set(&ice_selected(&peer->ice)->local))
+        stats->local = ice_selected(&peer->ice)->local;
+}
+
 void stats_transport(const struct worker *w, const struct transport *transport,
                      struct transport_stats *stats)
 {
@@ -25,7 +37,13 @@ void stats_transport(const struct worker *w, const struct transport *transport,
         .bitrate_in_bps = rate_bps(&transport->rate_in, w->now_us),
         .bitrate_out_bps = rate_bps(&transport->rate_out, w->now_us),
         .rtt_us = transport->rtt.smoothed_us,
+        .suite = transport->seal != NULL ? seal_suite_of(transport->seal) : SEAL_NONE,
+        .incoming_max_bps = transport->bitrate.incoming_max,
+        .outgoing_max_bps = transport->bitrate.outgoing_max,
+        .outgoing_min_bps = transport->bitrate.outgoing_min,
     };
+    if (transport->peer != NULL)
+        stats_peer(transport, stats);
 }
 
 static void stats_stream(const struct worker *w, const struct stream *stream,
@@ -126,6 +144,20 @@ static void publish_objects(struct worker *w)
     store(&c->transports, w->count.transports);
     store(&c->producers, w->count.producers);
     store(&c->consumers, w->count.consumers);
+    store(&c->handshakes_waiting, w->handshakes_n);
+}
+
+static void publish_tcp(struct worker *w)
+{
+    struct worker_counters *c = &w->counters;
+    const struct tcp_counters *tcp = tcp_counters(w->tcp);
+    store(&c->tcp_accepted, tcp->accepted);
+    store(&c->tcp_closed, tcp->closed_peer + tcp->closed_error + tcp->closed_unclaimed +
+                              tcp->closed_caller + tcp->refused);
+    store(&c->tcp_frames_in, tcp->frames_in);
+    store(&c->tcp_frames_out, tcp->frames_out);
+    store(&c->tcp_connections, tcp->connections);
+    store(&c->drops[DROP_TCP_LONG], tcp->too_long);
 }
 
 static void publish_io(struct worker *w)
@@ -138,7 +170,7 @@ static void publish_io(struct worker *w)
     store(&c->bytes_out, io->bytes_out);
     store(&c->sends, io->sends);
     store(&c->runs_split, io->runs_split);
-    store(&c->syscalls, io->syscalls);
+    store(&c->syscalls, io->syscalls + tcp_counters(w->tcp)->syscalls);
     store(&c->kernel_drops, io->kernel_drops);
     store(&c->starved, io->starved);
     /* what the engine drops by itself, by reason */
@@ -169,9 +201,12 @@ void stats_publish(struct worker *w)
     store(&c->nack_served, w->count.nack_served);
     store(&c->nack_missed, w->count.nack_missed);
     store(&c->nack_sent, w->count.nack_sent);
+    store(&c->checks, w->count.checks);
+    store(&c->handshake_steps, w->count.handshake_steps);
     store(&c->keyframe_requests, w->count.keyframe_requests);
     store(&c->events_dropped, w->count.events_dropped);
     store(&c->fanout_yields, w->count.fanout_yields);
     publish_objects(w);
     publish_io(w);
+    publish_tcp(w);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* net/worker.c - the spine: a worker's turn, and the way of an RTP packet through it.
  *
- *   worker_turn      drain the mailbox, submit and wait, take what came, fan out, timers
- *   relay_datagram   whose is it, RTP or RTCP
+ *   worker_turn      drain the mailbox, submit and wait, take what came, fan out, one step of a
+ *                    handshake, timers
+ *   relay_datagram   whose is it; STUN (net/peer.c), DTLS (net/handshake.c), RTP or RTCP
  *   relay_media      decrypt, parse, producer, statistics, gaps, batch
  *   fanout_step      (net/fanout.c) per receiver, per packet: plan; (net/egress.c) number, rewrite,
  * encrypt, send
@@ -13,17 +14,17 @@
 #include "net/event.h"
 #include "net/fanout.h"
 #include "net/feedback.h"
+#include "net/handshake.h"
+#include "net/peer.h"
 #include "net/recovery.h"
 #include "net/reporting.h"
 #include "net/route.h"
 #include "net/state.h"
 #include "net/stats.h"
+#include "net/transport.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -35,29 +36,27 @@ enum {
     TRIM_PAGES = 256, /* given back per second: 1 MiB */
     WAIT_MAX_US = 1000000,
     OUTBOX_FULL_US = 5000, /* how soon it is tried again */
-    STANDING_MAX = 4096,   /* slots that may stand for receiving: 40 ms at 100,000 packets/s */
 };
 
 /* ---- a datagram ---- */
 
-static struct transport *transport_of(struct worker *w, const struct io_event *event,
-                                      uint32_t socket_index)
+static struct transport *transport_of(struct worker *w, const struct datagram *dg)
 {
-    const struct socket_state *socket = &w->sockets[socket_index];
+    const struct socket_state *socket = &w->sockets[dg->socket];
     uint32_t index =
-        socket->shared ? demux_find(&w->demux, socket_index, &event->remote) : socket->transport;
+        socket->shared ? demux_find(&w->demux, dg->socket, &dg->from.remote) : socket->transport;
     return index == DEMUX_NONE ? NULL : &w->transports[index];
 }
 
 /* Is the sender who the transport talks to? With comedia the first valid packet's sender will be
  * (`learn`). */
-static enum drop check_remote(const struct transport *t, const struct io_event *event, bool rtcp,
+static enum drop check_remote(const struct transport *t, const struct addr *remote, bool rtcp,
                               bool *learn)
 {
     const struct addr *known = rtcp ? &t->rtcp_remote : &t->remote;
     *learn = false;
     if (addr_is_set(known))
-        return addr_equal(known, &event->remote) ? DROP_NONE : DROP_NO_PEER;
+        return addr_equal(known, remote) ? DROP_NONE : DROP_NO_PEER;
     *learn = t->comedia;
     return t->comedia ? DROP_NONE : DROP_NOT_CONNECTED;
 }
@@ -128,13 +127,20 @@ static void note_twcc(struct worker *w, struct transport *t, const uint8_t *data
                               record->arrived_us);
 }
 
+/* The first packet under the keys of a handshake. */
+static void note_sealed(struct worker *w, struct transport *t)
+{
+    if (t->peer != NULL && !t->peer->sealed)
+        handshake_sealed(w, t);
+}
+
 /* One RTP packet, top to bottom. The slot is still the caller's unless DROP_NONE is returned. */
-static enum drop relay_media(struct worker *w, struct transport *t, const struct io_event *event,
+static enum drop relay_media(struct worker *w, struct transport *t, const struct datagram *dg,
                              bool learn)
 {
-    uint8_t *data = slab_packet(&w->slab, event->slot);
-    size_t bytes = event->bytes;
-    struct record record = {.slot = event->slot, .arrived_us = event->arrived_us};
+    uint8_t *data = slab_packet(&w->slab, dg->slot);
+    size_t bytes = dg->bytes;
+    struct record record = {.slot = dg->slot, .arrived_us = dg->arrived_us};
     struct route route = {0};
     enum drop why = DROP_NONE;
 
@@ -144,7 +150,8 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
         why = rtp_packet_parse(&record.packet, data, bytes);
     if (why != DROP_NONE)
         return why;
-    if (learn && !apply_learn(w, t, false, &event->remote, &event->local))
+    note_sealed(w, t);
+    if (learn && !transport_learn(w, t, false, &dg->from.remote, &dg->from.local))
         return DROP_NO_PEER;
     t->rtp_in++;
     why = route_find(w, t, data, &record.packet, &route);
@@ -185,65 +192,131 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
     return DROP_NONE;
 }
 
-static enum drop relay_feedback(struct worker *w, struct transport *t, const struct io_event *event,
+static enum drop relay_feedback(struct worker *w, struct transport *t, const struct datagram *dg,
                                 bool learn)
 {
-    uint8_t *data = slab_packet(&w->slab, event->slot);
-    size_t bytes = event->bytes;
+    uint8_t *data = slab_packet(&w->slab, dg->slot);
+    size_t bytes = dg->bytes;
     bool mux = t->rtcp_socket == t->rtp_socket;
     enum drop why = DROP_NONE;
     if (t->srtp_wanted)
         why = t->seal == NULL ? DROP_NOT_CONNECTED : seal_unprotect_rtcp(t->seal, data, &bytes);
     struct rtcp_reader reader;
     if (why == DROP_NONE)
+        note_sealed(w, t);
+    if (why == DROP_NONE)
         why = rtcp_reader_init(&reader, data, bytes);
-    if (why == DROP_NONE && learn && !apply_learn(w, t, !mux, &event->remote, &event->local))
+    if (why == DROP_NONE && learn &&
+        !transport_learn(w, t, !mux, &dg->from.remote, &dg->from.local))
         why = DROP_NO_PEER;
     if (why == DROP_NONE)
-        why = feedback_receive(w, t, data, bytes, event->arrived_us);
+        why = feedback_receive(w, t, data, bytes, dg->arrived_us);
     return why;
 }
 
-/* One datagram: whose is it, and is it RTP or RTCP. DROP_NONE with *held: a round has the slot now.
- */
-static enum drop relay_datagram(struct worker *w, const struct io_event *event, bool *held)
+/* RTP or RTCP of a transport. DROP_NONE with *held: a round has the slot now. */
+static enum drop relay_packet(struct worker *w, struct transport *t, const struct datagram *dg,
+                              bool rtcp, bool learn, bool *held)
 {
-    const uint8_t *data = slab_packet(&w->slab, event->slot);
-    uint32_t socket = w->socket_of_io[event->socket];
-    struct transport *t = socket == DEMUX_NONE ? NULL : transport_of(w, event, socket);
+    t->packets_in++;
+    t->bytes_in += dg->bytes;
+    rate_add(&t->rate_in, 1, dg->bytes, w->now_us);
+    enum drop why = rtcp ? relay_feedback(w, t, dg, learn) : relay_media(w, t, dg, learn);
+    *held = !rtcp && why == DROP_NONE;
+    t->dropped += why != DROP_NONE;
+    return why;
+}
+
+/* Of a socket of WebRTC transports: checks say whose they are, all else comes by a tuple that a
+ * check has proven. */
+static enum drop relay_peer(struct worker *w, const struct datagram *dg, bool *held)
+{
+    const uint8_t *data = slab_packet(&w->slab, dg->slot);
+    enum datagram_class class = datagram_class_of(data[0]);
+    if (class == DATAGRAM_STUN)
+        return peer_check(w, dg);
+    struct transport *t = peer_find(w, dg);
+    if (t == NULL)
+        return DROP_NO_PEER;
+    if (class == DATAGRAM_DTLS)
+        return handshake_receive(w, t, dg, held);
+    if (class != DATAGRAM_MEDIA)
+        return DROP_UNKNOWN_CLASS;
+    return relay_packet(w, t, dg, rtp_packet_is_rtcp(data, dg->bytes), false, held);
+}
+
+/* Of plain RTP: by socket, or by remote address. */
+static enum drop relay_plain(struct worker *w, const struct datagram *dg, bool *held)
+{
+    const uint8_t *data = slab_packet(&w->slab, dg->slot);
+    struct transport *t = transport_of(w, dg);
     bool learn;
     if (t == NULL)
         return DROP_NO_PEER;
     if (datagram_class_of(data[0]) != DATAGRAM_MEDIA)
         return DROP_UNKNOWN_CLASS;
-
     bool mux = t->rtcp_socket == t->rtp_socket;
-    bool rtcp = mux ? rtp_packet_is_rtcp(data, event->bytes) : socket == t->rtcp_socket;
-    enum drop why = check_remote(t, event, rtcp && !mux, &learn);
+    bool rtcp = mux ? rtp_packet_is_rtcp(data, dg->bytes) : dg->socket == t->rtcp_socket;
+    enum drop why = check_remote(t, &dg->from.remote, rtcp && !mux, &learn);
     if (why != DROP_NONE)
         return why;
-    t->packets_in++;
-    t->bytes_in += event->bytes;
-    rate_add(&t->rate_in, 1, event->bytes, w->now_us);
-    if (rtcp) {
-        why = relay_feedback(w, t, event, learn);
-    } else {
-        why = relay_media(w, t, event, learn);
-        *held = why == DROP_NONE;
-    }
-    t->dropped += why != DROP_NONE;
-    if (why == DROP_NONE && w->sockets[socket].wildcard)
-        apply_local(t, rtcp && !mux, &event->local);
+    why = relay_packet(w, t, dg, rtcp, learn, held);
+    if (why == DROP_NONE && w->sockets[dg->socket].wildcard)
+        transport_local(t, rtcp && !mux, &dg->from.local);
     return why;
+}
+
+static void relay_datagram(struct worker *w, const struct datagram *dg)
+{
+    bool held = false;
+    enum drop why = dg->socket == DEMUX_NONE     ? DROP_NO_PEER
+                    : w->sockets[dg->socket].ice ? relay_peer(w, dg, &held)
+                                                 : relay_plain(w, dg, &held);
+    count_drop(w, why); /* DROP_NONE counts what was accepted */
+    if (!held)
+        slab_release(&w->slab, dg->slot);
 }
 
 static void on_datagram(struct worker *w, const struct io_event *event)
 {
-    bool held = false;
-    enum drop why = relay_datagram(w, event, &held);
-    count_drop(w, why); /* DROP_NONE counts what was accepted */
-    if (!held)
-        slab_release(&w->slab, event->slot);
+    uint32_t socket = w->socket_of_io[event->socket];
+    relay_datagram(w,
+                   &(struct datagram){
+                       .slot = event->slot,
+                       .bytes = event->bytes,
+                       .socket = socket,
+                       .arrived_us = event->arrived_us,
+                       .from = {.remote = event->remote, .local = event->local, .socket = socket},
+                   });
+}
+
+/* ---- TCP ---- */
+
+static void on_frame(struct worker *w, const struct tcp_event *event)
+{
+    const struct io_event *frame = &event->datagram;
+    relay_datagram(w, &(struct datagram){
+                          .slot = frame->slot,
+                          .bytes = frame->bytes,
+                          .socket = frame->socket,
+                          .arrived_us = frame->arrived_us,
+                          .from = {.remote = frame->remote,
+                                   .local = frame->local,
+                                   .socket = event->id.index,
+                                   .gen = event->id.gen,
+                                   .tcp = true},
+                      });
+}
+
+static void take_frames(struct worker *w)
+{
+    struct tcp_event event;
+    while (fanout_has_room(w) && tcp_next(w->tcp, &event)) {
+        if (event.kind == TCP_FRAME)
+            on_frame(w, &event);
+        else if (event.owner != TCP_UNCLAIMED)
+            peer_connection_ended(w, &w->transports[event.owner], event.id);
+    }
 }
 
 /* The tag is the transport; it may have been closed since, and its index be another's. A run that
@@ -276,18 +349,16 @@ static void take_events(struct worker *w)
                 event_socket_dead(w, w->socket_of_io[event.socket], event.error);
             break;
         case IO_READY:
+            tcp_on_ready(w->tcp, &event);
+            break;
         case IO_WOKEN:
             break;
         }
     }
+    take_frames(w);
 }
 
 /* ---- timers ---- */
-
-static uint32_t streams_max(const struct worker_config *config)
-{
-    return config->producers_max * 2; /* most have one encoding, few PRODUCER_ENCODINGS_MAX */
-}
 
 /* Nothing was sent for a whole tick: what a busy turn touches goes back to the system. When the
  * last transport has gone, so does what grew with the rooms. */
@@ -302,9 +373,10 @@ static void rest(struct worker *w)
         w->record_fresh = 0;
         base_give_back(w->records, RECORDS_N * sizeof *w->records);
         io_rest(w->io);
+        tcp_rest(w->tcp);
     }
     if (idle && !w->idle) {
-        base_give_back(w->nacks, streams_max(&w->config) * sizeof *w->nacks);
+        base_give_back(w->nacks, worker_streams_max(&w->config) * sizeof *w->nacks);
         base_give_back(w->twccs, w->config.transports_max * sizeof *w->twccs);
     }
     w->silent = silent;
@@ -341,6 +413,12 @@ static void on_timer(struct worker *w, const struct timer *timer)
         break;
     case TIMER_EXPIRY:
         recovery_schedule_expiry(w, pool_at(&w->streams, owner));
+        break;
+    case TIMER_CONSENT:
+        peer_expire(w, &w->transports[owner]);
+        break;
+    case TIMER_DTLS:
+        handshake_expire(w, &w->transports[owner]);
         break;
     case TIMER_TICK:
         on_tick(w);
@@ -411,6 +489,8 @@ static void worker_turn(struct worker *w, bool busy)
     /* Commands that wait for room in the outbox are not announced again. */
     int64_t most_us = mailbox_take_begin(&w->inbox) != NULL ? OUTBOX_FULL_US : WAIT_MAX_US;
     int64_t until_us = min_i64(timers_next_us(&w->timers), w->now_us + most_us);
+    tcp_flush(w->tcp);
+    until_us = min_i64(until_us, tcp_due_us(w->tcp));
     int result = busy ? io_poll(w->io) : io_wait(w->io, until_us);
     if (result != 0) {
         event_engine_dead(w, result);
@@ -426,17 +506,20 @@ static void worker_loop(struct worker *w)
     while (!w->stopping) {
         worker_turn(w, busy);
         int64_t began_us = w->now_us;
+        tcp_turn(w->tcp, w->now_us);
         apply_commands(w);
         take_events(w);
         busy = fan_out(w);
+        busy |= handshake_step(w);
         busy |= command_is_ready(w); /* its wake-up may have been seen during the fan-out */
         run_timers(w);
+        peer_tell_owed(w);
         make_room(w);
         turn_end(w, began_us);
     }
 }
 
-static void worker_main(struct worker *w)
+void worker_main(struct worker *w)
 {
     if (w->config.cpu >= 0) {
         cpu_set_t set;
@@ -450,240 +533,4 @@ static void worker_main(struct worker *w)
     apply_close_all(w);
     stats_publish(w);
     event_ring(w);
-}
-
-/* ---- start and stop ---- */
-
-static uint32_t timers_max(const struct worker_config *config)
-{
-    return 3 * streams_max(config)      /* NACK, key frame, expiry */
-           + config->consumers_max      /* resend */
-           + 2 * config->transports_max /* reports, transport-wide feedback */
-           + 1;                         /* tick */
-}
-
-/* One term per holder; every piece is rounded up to 64 bytes by the arena. */
-static size_t arena_bytes(const struct worker_config *config)
-{
-    size_t transports = config->transports_max, streams = streams_max(config);
-    size_t pieces = 32 + 2 * ROUNDS_N;
-    return config->sockets_max * sizeof(struct socket_state) +
-           IO_SOCKETS_MAX * sizeof(uint32_t) + /* socket_of_io */
-           array_bytes(sizeof(struct transport), config->transports_max) +
-           transports * sizeof(struct twcc_recorder) + /* touched where negotiated */
-           array_bytes(sizeof(struct producer), config->producers_max) +
-           array_bytes(sizeof(struct consumer), config->consumers_max) +
-           pool_bytes(sizeof(struct stream), (uint32_t)streams) +
-           streams * sizeof(struct nack_list) +              /* touched where packets are missing */
-           demux_bytes(2 * config->transports_max) +         /* RTP and RTCP addresses */
-           table_bytes(2 * (uint32_t)streams) +              /* media and RTX ssrc in */
-           table_bytes(2 * config->consumers_max) +          /* media and RTX ssrc out */
-           RECORDS_N * sizeof(struct record) +               /* */
-           streams * sizeof(struct stream *) +               /* batch */
-           ROUNDS_N * streams * sizeof(struct stream *) +    /* rounds' streams */
-           ROUNDS_N * transports * sizeof(struct receiver) + /* rounds' receivers */
-           pieces * 64;
-}
-
-static void take_arrays(struct worker *w)
-{
-    const struct worker_config *config = &w->config;
-    uint32_t streams = streams_max(config);
-    struct arena *arena = &w->arena;
-    w->sockets = arena_take(arena, config->sockets_max * sizeof *w->sockets);
-    w->socket_of_io = arena_take(arena, IO_SOCKETS_MAX * sizeof *w->socket_of_io);
-    array_init(&w->transport_array, arena, sizeof(struct transport), config->transports_max);
-    w->transports = (struct transport *)(void *)w->transport_array.items;
-    w->twccs = arena_take(arena, config->transports_max * sizeof *w->twccs);
-    array_init(&w->producer_array, arena, sizeof(struct producer), config->producers_max);
-    w->producers = (struct producer *)(void *)w->producer_array.items;
-    array_init(&w->consumer_array, arena, sizeof(struct consumer), config->consumers_max);
-    w->consumers = (struct consumer *)(void *)w->consumer_array.items;
-    pool_init(&w->streams, arena, sizeof(struct stream), streams);
-    w->nacks = arena_take(arena, streams * sizeof *w->nacks);
-    demux_init(&w->demux, arena, 2 * config->transports_max, random_next(&w->random));
-    table_init(&w->routes_in, arena, 2 * streams, random_next(&w->random));
-    table_init(&w->routes_out, arena, 2 * config->consumers_max, random_next(&w->random));
-    w->records = arena_take(arena, RECORDS_N * sizeof *w->records);
-    w->batch = arena_take(arena, streams * sizeof(struct stream *));
-    for (uint32_t i = 0; i < ROUNDS_N; i++) {
-        w->rounds[i].streams = arena_take(arena, streams * sizeof(struct stream *));
-        w->rounds[i].receivers =
-            arena_take(arena, config->transports_max * sizeof(struct receiver));
-    }
-    arena_freeze(arena);
-    w->record_free = NONE16;
-    w->records_free_n = RECORDS_N;
-}
-
-static int open_mailboxes(struct worker *w)
-{
-    w->outbox_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (w->outbox_fd < 0)
-        return -errno;
-    int result = mailbox_init(&w->inbox, sizeof(struct command), COMMAND_N);
-    if (result == 0)
-        result = mailbox_init(&w->outbox, sizeof(struct outcome), OUTCOME_N);
-    return result;
-}
-
-int worker_init(struct worker **out, const struct worker_config *config)
-{
-    if (config->sockets_max == 0 || config->sockets_max > IO_SOCKETS_MAX ||
-        config->transports_max == 0 || config->producers_max == 0 || config->consumers_max == 0 ||
-        config->transports_max > TRANSPORTS_MAX || config->retain_slots_n > config->slots_n)
-        return -EINVAL;
-    struct worker *w =
-        mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (w == MAP_FAILED)
-        return -ENOMEM;
-    w->config = *config;
-    w->outbox_fd = -1;
-    w->random.state = config->seed;
-    w->tag_next = 1;
-    w->tick_timer.kind = TIMER_TICK;
-    int result = arena_init(&w->arena, arena_bytes(config));
-    if (result == 0)
-        take_arrays(w);
-    if (result == 0)
-        result = timers_init(&w->timers, timers_max(config));
-    if (result == 0)
-        result = slab_init(&w->slab, config->slots_n, config->index, config->huge_pages);
-    if (result == 0)
-        result = retain_init(&w->retain, &w->slab, config->retain_slots_n);
-    if (result == 0)
-        result = open_mailboxes(w);
-    if (result != 0) {
-        worker_exit(w);
-        return result;
-    }
-    *out = w;
-    return 0;
-}
-
-/* The ring belongs to the thread that makes it, so the worker's thread does, and says how it went.
- */
-static void *worker_begin(void *argument)
-{
-    struct worker *w = argument;
-    struct io_config io_config = {
-        .engine = w->config.engine,
-        .without = w->config.without,
-        .sockets_max = w->config.sockets_max,
-        .standing_max = STANDING_MAX,
-    };
-    while (io_config.standing_max > w->config.slots_n / 2 && io_config.standing_max > 2)
-        io_config.standing_max /= 2;
-    int result = io_init(&w->io, &io_config, &w->slab);
-    atomic_store(&w->thread_id, (int)syscall(SYS_gettid));
-    atomic_store(&w->start_result, result);
-    sem_post(&w->begun);
-    if (result != 0)
-        return NULL;
-    worker_main(w);
-    atomic_store(&w->ended, true);
-    return NULL;
-}
-
-int worker_start(struct worker *w)
-{
-    ASSERT(!w->started);
-    sem_init(&w->begun, 0, 0);
-    int result = pthread_create(&w->thread, NULL, worker_begin, w);
-    if (result != 0)
-        return -result;
-    while (sem_wait(&w->begun) != 0)
-        ; /* EINTR */
-    result = atomic_load(&w->start_result);
-    if (result != 0)
-        pthread_join(w->thread, NULL);
-    else
-        w->started = true;
-    return result;
-}
-
-void worker_stop(struct worker *w)
-{
-    struct command stop = {.kind = COMMAND_STOP, .cookie = UINT64_MAX};
-    if (!w->started)
-        return;
-    /* The inbox may be full and the outbox too: take what comes until there is room. The worker
-     * empties its inbox every turn, so this ends; a dead engine has ended its thread already. */
-    while (!worker_post(w, &stop) && !atomic_load(&w->ended)) {
-        while (worker_outcome(w) != NULL)
-            worker_outcome_done(w);
-        sched_yield();
-    }
-    while (!atomic_load(&w->ended)) {
-        while (worker_outcome(w) != NULL)
-            worker_outcome_done(w);
-        usleep(200);
-    }
-    pthread_join(w->thread, NULL);
-    io_exit(w->io);
-    w->io = NULL;
-    w->started = false;
-}
-
-void worker_exit(struct worker *w)
-{
-    ASSERT(!w->started);
-    if (w->outbox_fd >= 0)
-        close(w->outbox_fd);
-    mailbox_exit(&w->inbox);
-    mailbox_exit(&w->outbox);
-    if (w->retain != NULL)
-        retain_exit(w->retain);
-    slab_exit(&w->slab);
-    timers_exit(&w->timers);
-    arena_exit(&w->arena);
-    munmap(w, sizeof *w);
-}
-
-/* ---- the control thread's side ---- */
-
-bool worker_post(struct worker *w, const struct command *command)
-{
-    struct command *item = mailbox_put_begin(&w->inbox);
-    if (item == NULL)
-        return false;
-    *item = *command;
-    mailbox_put_end(&w->inbox);
-    io_wake(w->io);
-    return true;
-}
-
-const struct outcome *worker_outcome(struct worker *w)
-{
-    return mailbox_take_begin(&w->outbox);
-}
-
-void worker_outcome_done(struct worker *w)
-{
-    mailbox_take_end(&w->outbox);
-}
-
-int worker_outcome_fd(const struct worker *w)
-{
-    return w->outbox_fd;
-}
-
-const struct worker_counters *worker_counters(const struct worker *w)
-{
-    return &w->counters;
-}
-
-enum io_engine worker_engine(const struct worker *w)
-{
-    return io_engine_of(w->io);
-}
-
-uint32_t worker_missing(const struct worker *w)
-{
-    return io_missing(w->io);
-}
-
-int worker_thread_id(const struct worker *w)
-{
-    return atomic_load(&w->thread_id);
 }

@@ -15,6 +15,8 @@
 
 #include <stdatomic.h>
 
+struct certificate; /* net/certificate.h */
+
 struct worker_config {
     uint16_t index;
     enum io_engine engine;
@@ -24,8 +26,9 @@ struct worker_config {
     bool huge_pages;
     uint32_t sockets_max, transports_max, producers_max, consumers_max;
     struct retain_rule retain_rule;
-    int cpu;       /* pin to it; -1: not */
-    uint64_t seed; /* hashes, jitter of reports */
+    const struct certificate *certificate; /* ours; NULL: WebRTC transports are refused */
+    int cpu;                               /* pin to it; -1: not */
+    uint64_t seed;                         /* hashes, jitter of reports */
 };
 
 /* Everything that a worker counts; relaxed stores by the worker, read by the control thread at any
@@ -52,6 +55,12 @@ struct worker_config {
     X(C, nack_served, "packets resent")                                                            \
     X(C, nack_missed, "packets asked for and no longer retained")                                  \
     X(C, nack_sent, "packets asked for upstream")                                                  \
+    X(C, checks, "STUN messages")                                                                  \
+    X(C, handshake_steps, "datagrams of DTLS handshakes: public-key work")                         \
+    X(C, tcp_accepted, "TCP connections accepted")                                                 \
+    X(C, tcp_closed, "TCP connections ended")                                                      \
+    X(C, tcp_frames_in, "frames received by TCP")                                                  \
+    X(C, tcp_frames_out, "frames sent by TCP")                                                     \
     X(C, keyframe_requests, "key frame requests sent upstream")                                    \
     X(C, events_dropped, "events to the control thread that found its mailbox full")               \
     X(C, fanout_yields, "times that a long fan-out let receiving go first")                        \
@@ -64,6 +73,8 @@ struct worker_config {
     X(G, transports, "open transports")                                                            \
     X(G, producers, "open producers")                                                              \
     X(G, consumers, "open consumers")                                                              \
+    X(G, handshakes_waiting, "datagrams of DTLS handshakes that wait for their turn")              \
+    X(G, tcp_connections, "open TCP connections")                                                  \
     X(G, turn_us_max, "longest turn of the last second")
 
 struct worker_counters {
