@@ -5,6 +5,7 @@ sluice_test_folder(net
     address
     demux
     features
+    frame
     limits
     recovery
     report
