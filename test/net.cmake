@@ -11,6 +11,7 @@ sluice_test_folder(net
     report
     route
     srtp
+    tcp_open
     udp
     worker
     wrap
