@@ -11,6 +11,7 @@ sluice_test_folder(net
     report
     route
     srtp
+    tcp
     tcp_open
     udp
     worker
@@ -19,4 +20,5 @@ sluice_test_folder(net
   SOURCES
     heap.c # counts heap calls
     net_rig.c
+    net_tcp_rig.c
   LIBS sluice_net)
