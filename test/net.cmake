@@ -13,6 +13,7 @@ sluice_test_folder(net
     srtp
     tcp
     tcp_open
+    tcp_storm
     udp
     worker
     wrap
