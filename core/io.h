@@ -113,7 +113,7 @@ struct io_event {
         local; /* IO_DATAGRAM: the address that was hit, port of the socket; family 0 if unknown */
 };
 
-/* One per worker: 600 KiB, 40 bytes per socket and up to 28 per watch, mapped, and touched as far
+/* One per worker: 600 KiB, 40 bytes per socket and 30 per watch, mapped, and touched as far
  * as it is used. */
 struct io;
 

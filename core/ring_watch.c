@@ -24,28 +24,12 @@ int ring_watch(struct io *io, uint16_t index)
     return 0;
 }
 
-/* Its poll is still in the submission queue, which the kernel did not take: it must not be armed
- * for whatever file gets the descriptor's number next. */
-static void withdraw(struct io *io, struct io_watch *watch, uint16_t index)
-{
-    struct io_uring *uring = &((struct ring *)io->state)->uring;
-    uint64_t data = ring_data(RING_WATCH, watch->gen, index);
-    unsigned tail = uring->sq.sqe_tail;
-    for (unsigned at = tail - io_uring_sq_ready(uring); at != tail; at++) {
-        struct io_uring_sqe *sqe = &uring->sq.sqes[at & uring->sq.ring_mask];
-        if (sqe->user_data != data)
-            continue;
-        ring_prepare_nothing(sqe);
-        watch->armed = false;
-        return;
-    }
-}
-
+/* A poll that is still in the submission queue, which the kernel did not take, may yet be armed for
+ * the file that gets the descriptor's number next: it is cancelled in the same submission, and what
+ * completes of a closing watch is told to nobody. */
 void ring_unwatch(struct io *io, uint16_t index)
 {
     struct io_watch *watch = &io->watches[index];
-    if (watch->armed)
-        withdraw(io, watch, index);
     if (watch->armed)
         list(io->state, watch, index);
     else if (!watch->listed)

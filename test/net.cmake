@@ -6,6 +6,7 @@ sluice_test_folder(net
     bye
     demux
     features
+    frame
     ice
     keyframe
     limits
@@ -16,6 +17,9 @@ sluice_test_folder(net
     stun
     stunlimit
     stunwrite
+    tcp
+    tcp_open
+    tcp_storm
     udp
     worker
     wrap
@@ -23,4 +27,5 @@ sluice_test_folder(net
   SOURCES
     heap.c # counts heap calls
     net_rig.c
+    net_tcp_rig.c
   LIBS sluice_net)
