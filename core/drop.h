@@ -33,6 +33,15 @@
     X(RTX_UNKNOWN, "rtx_unknown", "RTX payload type or stream without its media stream")           \
     X(PAUSED, "paused", "producer is paused")                                                      \
     X(BATCH_FULL, "batch_full", "more packets in one turn than a batch holds")                     \
+    /* STUN */                                                                                     \
+    X(STUN_INVALID, "stun_invalid", "malformed STUN message, or its fingerprint is wrong")         \
+    X(STUN_CLASS, "stun_class", "STUN response or indication: nothing is asked for")               \
+    X(STUN_USER, "stun_user", "STUN user name names no live transport")                            \
+    X(STUN_REQUEST, "stun_request", "no ICE check: other method, or an attribute is missing")      \
+    X(STUN_AUTH, "stun_auth", "STUN message integrity is wrong")                                   \
+    X(STUN_UNKNOWN, "stun_unknown", "STUN attribute that must be known and is not")                \
+    X(STUN_ROLE, "stun_role", "the peer says that it is controlled, as a lite agent is")           \
+    X(STUN_LIMIT, "stun_limit", "STUN error withheld: too many, or longer than its request")       \
     /* SRTP */                                                                                     \
     X(SRTP_AUTH, "srtp_auth", "authentication failed")                                             \
     X(SRTP_REPLAY, "srtp_replay", "replayed or too old")                                           \

@@ -10,6 +10,9 @@ sluice_test_folder(net
     report
     route
     srtp
+    stun
+    stunlimit
+    stunwrite
     udp
     worker
     wrap
