@@ -5,6 +5,7 @@ sluice_test_folder(net
     address
     demux
     features
+    ice
     limits
     recovery
     report
