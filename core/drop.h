@@ -43,9 +43,6 @@
     X(STUN_ROLE, "stun_role", "the peer says that it is controlled, as a lite agent is")           \
     X(STUN_TUPLE, "stun_tuple", "ICE check from an address that another transport has")            \
     X(STUN_LIMIT, "stun_limit", "STUN error withheld: too many, or longer than its request")       \
-    /* TCP */                                                                                      \
-                                                                                                   \
-    X(TCP_LONG, "tcp_long", "TCP frame longer than a slot: passed over")                           \
     X(HANDSHAKES_FULL, "handshakes_full", "too many handshake datagrams wait already")             \
     /* SRTP */                                                                                     \
     X(SRTP_AUTH, "srtp_auth", "authentication failed")                                             \
@@ -64,6 +61,7 @@
     X(TOO_LONG, "too_long", "packet is too long for the path after rewriting")                     \
     X(SEND_AGAIN, "send_again", "socket send buffer full")                                         \
     X(SEND_ERROR, "send_error", "send failed otherwise")                                           \
+    X(TCP_LONG, "tcp_long", "TCP frame longer than a slot: passed over")                           \
     X(TCP_FULL, "tcp_full", "TCP connection: too much waits to be sent already")                   \
     X(TCP_MEMORY, "tcp_memory", "TCP: too much waits to be sent on all connections together")      \
     X(FANOUT_LATE, "fanout_late", "receiver or producer closed while the batch was under way")     \

@@ -52,7 +52,7 @@ static void clear(struct ice_answer *answer)
 
 static bool consent_runs(const struct ice *ice)
 {
-    return ice->consent_end != INT64_MAX;
+    return ice->consent_due_us != INT64_MAX;
 }
 
 static void consent_start(struct ice *ice, int64_t now_us)
@@ -60,7 +60,7 @@ static void consent_start(struct ice *ice, int64_t now_us)
     if (ice->consent_us == 0)
         return;
     bool wraps = now_us > INT64_MAX - ice->consent_us;
-    ice->consent_end = wraps ? INT64_MAX : now_us + ice->consent_us;
+    ice->consent_due_us = wraps ? INT64_MAX : now_us + ice->consent_us;
 }
 
 /* No tuple is selected: nothing to consent to, and the next peer may count from 1 again. */
@@ -68,7 +68,7 @@ static void lose(struct ice *ice, struct ice_answer *answer)
 {
     ice->selected = ICE_NONE;
     ice->nomination = 0;
-    ice->consent_end = INT64_MAX;
+    ice->consent_due_us = INT64_MAX;
     answer->selected_changed = true;
     enter(ice, ICE_EVENT_LOST, answer);
 }
@@ -191,7 +191,7 @@ void ice_init(struct ice *ice, const struct ice_credentials *credentials, int64_
         consent_us = clamp_i64(consent_us, ICE_CONSENT_US_MIN, ICE_CONSENT_US_MAX);
     *ice = (struct ice){
         .consent_us = consent_us,
-        .consent_end = INT64_MAX,
+        .consent_due_us = INT64_MAX,
         .limit = limit,
         .state = ICE_NEW,
         .selected = ICE_NONE,
@@ -357,13 +357,13 @@ void ice_remove(struct ice *ice, const struct ice_tuple *tuple, int64_t now_us,
 
 int64_t ice_due_us(const struct ice *ice)
 {
-    return ice->consent_end;
+    return ice->consent_due_us;
 }
 
 void ice_expire(struct ice *ice, int64_t now_us, struct ice_answer *answer)
 {
     clear(answer);
-    if (!consent_runs(ice) || now_us < ice->consent_end)
+    if (!consent_runs(ice) || now_us < ice->consent_due_us)
         return;
     ASSERT(ice->selected != ICE_NONE);
     while (ice->tuples_n > 0)

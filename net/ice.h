@@ -5,13 +5,17 @@
  * valid once a check with the right message integrity came by it, and no sooner. States, tuples and
  * restarts are mediasoup's:
  *
- *            check                 nominated
- *   NEW -----------> CONNECTED -----------------> COMPLETED     nominated: USE-CANDIDATE, or a
- *    |                   |                            |         higher NOMINATION than the last
- *    `-- nominated ------+--------------------------->|
- *                        v                            v
- *    check, nominated <- DISCONNECTED: the selected tuple is gone and no other is left, or no valid
- *    (as from NEW)                     check came for the consent timeout (RFC 7675)
+ *        check              nominated
+ *   NEW -------> CONNECTED -----------> COMPLETED
+ *    |              ^  |                 ^  |
+ *    `--------------|--|-- nominated ----'  |
+ *        check, or  |  | lost               | lost
+ *        nominated  |  v                    |
+ *        as in NEW  `- DISCONNECTED <-------'
+ *
+ *   nominated   a check with USE-CANDIDATE, or with a higher NOMINATION than the last
+ *   lost        the selected tuple is gone and no other is left, or no valid check came by any
+ *               tuple for the consent timeout: then none is valid any more (RFC 7675)
  *
  * The first valid tuple is selected; afterwards only a nomination moves the selection, or the end
  * of the selected tuple's TCP connection. Of more than ICE_TUPLES_MAX the oldest that is neither
@@ -43,8 +47,8 @@ struct ice_tuple {
 };
 
 struct ice {
-    int64_t consent_us;  /* 0: never expires */
-    int64_t consent_end; /* time; INT64_MAX: is not running */
+    int64_t consent_us;     /* 0: never expires */
+    int64_t consent_due_us; /* INT64_MAX: is not running */
     struct stunlimit *limit;
     uint32_t nomination; /* the highest so far */
     enum ice_state state;
@@ -57,15 +61,16 @@ struct ice {
 static_assert(sizeof(struct ice) <= 736, "one per transport");
 
 /* What a call has changed and what the caller must do about it, in this order: forget what is
- * `removed` and `forgotten`, remember `added`, tell of state and selection, send the reply. */
+ * `removed` and `forgotten`, remember `added` (ice_remove() if there is no room for it), tell of
+ * state and selection, send the reply. */
 struct ice_answer {
     enum drop why;  /* DROP_NONE: a valid check. Otherwise it changed nothing but credentials */
     uint16_t error; /* code of an error reply; 0: the reply is a success response */
-    uint16_t reply_bytes; /* to be sent back by the tuple that the message came from; 0: nothing */
-    bool state_changed;   /* see ice->state */
-    bool selected_changed;
-    bool added;              /* the message's tuple is valid from now on */
-    uint8_t removed_n;       /* tuples that are valid no more; a TCP connection is to be closed */
+    uint16_t reply_bytes;  /* to be sent back by the tuple that the message came from; 0: nothing */
+    bool state_changed;    /* see ice->state */
+    bool selected_changed; /* see ice_selected(): another tuple, or none */
+    bool added;            /* the message's tuple is valid from now on */
+    uint8_t removed_n;     /* tuples that are valid no more; a TCP connection is to be closed */
     uint8_t forgotten_bytes; /* an old user name fragment that is not to be found any more; or 0 */
     char forgotten[ICE_UFRAG_BYTES_MAX];
     struct ice_tuple removed[ICE_TUPLES_MAX]; /* valid up to removed_n only */

@@ -26,7 +26,7 @@ enum {
     STUN_TRANSACTION_BYTES = 12,
     STUN_ATTRIBUTE_HEAD_BYTES = 4,
     STUN_INTEGRITY_BYTES = 20,     /* HMAC-SHA1 */
-    STUN_USERNAME_BYTES_MAX = 512, /* RFC 8489 14.3: fewer than 509; RFC 8445 5.3: 256 + 1 + 256 */
+    STUN_USERNAME_BYTES_MAX = 513, /* two fragments of up to 256, RFC 8445 5.3, and the colon */
     STUN_BYTES_MAX = 2048,         /* a slot; what a message is hashed for is bounded by it */
     STUN_UNKNOWN_MAX = 8,          /* unknown attributes that a 420 names */
 };

@@ -93,6 +93,14 @@ START_TEST(a_source_is_a_host)
     stunlimit_init(&limit, 3);
     ck_assert_uint_eq(take_all(&limit, &host_a, 0), STUNLIMIT_BURST);
     ck_assert(!stunlimit_take(&limit, &host_b, 0));
+    /* An IPv4 address is the same one when a kernel gives it as a mapped one. */
+    struct addr v4 = address("192.0.2.1", 1), mapped;
+    memset(&mapped, 0, sizeof(mapped));
+    mapped.in6.sin6_family = AF_INET6;
+    memset(mapped.in6.sin6_addr.s6_addr + 10, 0xff, 2);
+    memcpy(mapped.in6.sin6_addr.s6_addr + 12, &v4.in.sin_addr, 4);
+    ck_assert_uint_eq(take_all(&limit, &v4, 0), STUNLIMIT_BURST);
+    ck_assert(!stunlimit_take(&limit, &mapped, 0));
     /* Another /64 has a bucket of its own under nearly every seed. */
     unsigned apart = 0;
     for (uint64_t seed = 0; seed < 100; seed++) {

@@ -9,7 +9,7 @@
 
 enum step { STEP_CHECK, STEP_RAW, STEP_TIME, STEP_RESTART, STEP_REMOVE, STEP_EXPIRE, STEP_N };
 
-enum { TUPLES = 16, STEPS_MAX = 400, REQUEST_BYTES = 256 };
+enum { TUPLES = 16, STEPS_MAX = 160, REQUEST_BYTES = 256 };
 
 enum flag { /* of a check */
             FLAG_USE = 1,
