@@ -3,6 +3,7 @@
 sluice_test_folder(net
   SUITES
     address
+    clienthello
     demux
     features
     limits
