@@ -3,8 +3,10 @@
 sluice_test_folder(net
   SUITES
     address
+    certificate
     clienthello
     demux
+    dtls
     features
     limits
     recovery
@@ -16,6 +18,7 @@ sluice_test_folder(net
     wrap
   THREADS limits srtp
   SOURCES
+    dtls_rig.c
     heap.c # counts heap calls
     net_rig.c
   LIBS sluice_net)
