@@ -7,6 +7,7 @@ sluice_test_folder(net
     clienthello
     demux
     dtls
+    dtlspeer
     features
     limits
     recovery
