@@ -4,7 +4,11 @@ sluice_test_folder(net
   SUITES
     address
     bye
+    certificate
+    clienthello
     demux
+    dtls
+    dtlspeer
     features
     frame
     ice
@@ -25,6 +29,7 @@ sluice_test_folder(net
     wrap
   THREADS limits srtp
   SOURCES
+    dtls_rig.c
     heap.c # counts heap calls
     net_rig.c
     net_tcp_rig.c
