@@ -80,7 +80,7 @@ static bool same_tuple(const struct ice_tuple *a, const struct ice_tuple *b)
     if (a->tcp != b->tcp || a->socket != b->socket)
         return false;
     if (a->tcp) /* the connection says it all */
-        return true;
+        return a->gen == b->gen;
     return addr_equal(&a->remote, &b->remote) && addr_equal(&a->local, &b->local);
 }
 

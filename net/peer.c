@@ -103,9 +103,21 @@ static void follow_selected(struct worker *w, struct transport *t)
     set_local(w, t, tuple);
 }
 
-static void forget_tuple(struct worker *w, const struct ice_tuple *tuple)
+/* The tables do not know to which of our addresses it sent: another tuple may need the entry. */
+static bool is_shared(const struct ice *ice, const struct ice_tuple *tuple)
 {
-    demux_remove(&w->demux, demux_socket(tuple), &tuple->remote);
+    for (uint8_t i = 0; i < ice->tuples_n; i++)
+        if (!tuple->tcp && &ice->tuples[i] != tuple && !ice->tuples[i].tcp &&
+            ice->tuples[i].socket == tuple->socket &&
+            addr_equal(&ice->tuples[i].remote, &tuple->remote))
+            return true;
+    return false;
+}
+
+static void forget_tuple(struct worker *w, const struct transport *t, const struct ice_tuple *tuple)
+{
+    if (!is_shared(&t->peer->ice, tuple))
+        demux_remove(&w->demux, demux_socket(tuple), &tuple->remote);
     if (tuple->tcp)
         tcp_close(w->tcp, connection_of(tuple));
 }
@@ -148,7 +160,7 @@ static void carry_out(struct worker *w, struct transport *t, const struct ice_tu
 {
     struct peer *peer = t->peer;
     for (uint8_t i = 0; i < answer->removed_n; i++)
-        forget_tuple(w, &answer->removed[i]);
+        forget_tuple(w, t, &answer->removed[i]);
     fragment_remove(w, answer->forgotten, answer->forgotten_bytes);
     if (from != NULL && answer->added && remember_tuple(w, t, from) != 0)
         undo_added(w, t, from, answer);
@@ -316,8 +328,10 @@ void peer_close(struct worker *w, struct transport *t)
 {
     struct peer *peer = t->peer;
     handshake_close(w, t); /* while there is an address to say it to */
-    for (uint8_t i = 0; i < peer->ice.tuples_n; i++)
-        forget_tuple(w, &peer->ice.tuples[i]);
+    while (peer->ice.tuples_n > 0) {
+        struct ice_tuple tuple = peer->ice.tuples[--peer->ice.tuples_n];
+        forget_tuple(w, t, &tuple);
+    }
     fragment_remove(w, peer->ice.credentials.ufrag, peer->ice.credentials.ufrag_bytes);
     fragment_remove(w, peer->ice.old.ufrag, peer->ice.old.ufrag_bytes);
     leave_sockets(w, t);

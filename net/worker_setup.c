@@ -245,7 +245,8 @@ void worker_exit(struct worker *w)
     mailbox_exit(&w->inbox);
     mailbox_exit(&w->outbox);
     dtls_context_exit(w->dtls);
-    tcp_exit(w->tcp);
+    if (w->tcp != NULL)
+        tcp_exit(w->tcp);
     if (w->retain != NULL)
         retain_exit(w->retain);
     slab_exit(&w->slab);
