@@ -39,6 +39,10 @@
     X(SRTP_OTHER, "srtp_other", "unprotect failed otherwise")                                      \
     X(SRTP_STREAMS, "srtp_streams", "more inbound SRTP streams than the transport may have")       \
     X(SEAL, "seal", "protect failed")                                                              \
+    /* DTLS */                                                                                     \
+    X(DTLS_INVALID, "dtls_invalid", "no DTLS records, or none that may come now")                  \
+    X(DTLS_STATE, "dtls_state", "the DTLS session has failed, is closed or released")              \
+    X(DTLS_FULL, "dtls_full", "ClientHello too long, or no memory for its fragments")              \
     /* RTCP */                                                                                     \
     X(RTCP_INVALID, "rtcp_invalid", "RTCP compound is malformed")                                  \
     X(RTCP_WORK, "rtcp_work", "RTCP compound asks for too much at once: its rest was not done")    \

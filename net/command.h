@@ -28,6 +28,10 @@ enum {
     PRODUCER_ENCODINGS_MAX = 4,
     PRODUCER_PT_MAX = 16,
     CNAME_BYTES_MAX = 64,
+    TRANSPORT_SOCKETS_MAX = 8, /* a WebRTC transport's listen addresses */
+    ICE_UFRAG_BYTES_MAX = 32,  /* of ours; a peer's may be longer, and does not matter */
+    ICE_PWD_BYTES_MAX = 32,
+    FINGERPRINT_BYTES_MAX = 64, /* SHA-512 */
 };
 
 enum command_kind {
@@ -36,6 +40,8 @@ enum command_kind {
     COMMAND_SOCKET_CLOSE,
     COMMAND_TRANSPORT_OPEN,
     COMMAND_TRANSPORT_CONNECT,
+    COMMAND_TRANSPORT_RESTART_ICE,
+    COMMAND_TRANSPORT_BITRATE,
     COMMAND_TRANSPORT_CLOSE, /* its producers and consumers must have been closed before */
     COMMAND_PRODUCER_OPEN,
     COMMAND_PRODUCER_CLOSE, /* its consumers must have been closed before */
@@ -74,8 +80,14 @@ enum trace_event_bit {
 
 enum media_kind { MEDIA_AUDIO, MEDIA_VIDEO };
 
+enum socket_kind {
+    SOCKET_UDP,
+    SOCKET_TCP, /* listens; what it accepts belongs to the transport that its checks name */
+};
+
 struct command_socket_open {
     int fd; /* bound, non-blocking; the worker owns it from here on, also when it fails */
+    enum socket_kind kind;
     bool
         shared; /* several transports, by remote address; else one transport takes all that comes */
     struct addr local; /* as bound, port filled */
@@ -87,7 +99,53 @@ struct srtp_keys {         /* master key + salt, seal_key_bytes(suite) each; wip
     uint8_t out[SEAL_KEY_BYTES_MAX];
 };
 
+/* ---- WebRTC ---- */
+
+enum transport_kind { TRANSPORT_PLAIN, TRANSPORT_WEBRTC };
+
+struct ice_credentials { /* of ours; RFC 8839 5.4 */
+    uint8_t ufrag_bytes, pwd_bytes;
+    char ufrag[ICE_UFRAG_BYTES_MAX];
+    char pwd[ICE_PWD_BYTES_MAX];
+};
+
+/* The most capable first: a peer gives several, and one that it gives is enough. RFC 8122. */
+enum fingerprint_hash {
+    FINGERPRINT_NONE,
+    FINGERPRINT_SHA1,
+    FINGERPRINT_SHA224,
+    FINGERPRINT_SHA256,
+    FINGERPRINT_SHA384,
+    FINGERPRINT_SHA512,
+};
+
+struct fingerprint {
+    enum fingerprint_hash hash;
+    uint8_t bytes[FINGERPRINT_BYTES_MAX]; /* as long as the hash */
+};
+
+enum dtls_role { DTLS_ROLE_AUTO, DTLS_ROLE_SERVER, DTLS_ROLE_CLIENT }; /* ours */
+
+struct command_webrtc_open {
+    struct ice_credentials credentials;
+    int64_t consent_us; /* no valid check for so long: disconnected; 0: never */
+    uint8_t sockets_n;
+    uint32_t sockets[TRANSPORT_SOCKETS_MAX]; /* UDP and listening TCP ones, shared or its own */
+};
+
+struct command_webrtc_connect {
+    enum dtls_role role;            /* SERVER or CLIENT */
+    struct fingerprint fingerprint; /* the peer's certificate must have it */
+};
+
+struct command_transport_bitrate { /* bits a second; 0: no limit. UINT32_MAX: leave as it is */
+    uint32_t incoming_max;         /* told to the peer by REMB */
+    uint32_t outgoing_max, outgoing_min; /* for the congestion controller */
+};
+
 struct command_transport_open {
+    enum transport_kind kind;
+    struct command_webrtc_open webrtc; /* TRANSPORT_WEBRTC; the sockets below are not used then */
     uint32_t rtp_socket;
     uint32_t rtcp_socket;        /* == rtp_socket with rtcp-mux */
     bool comedia;                /* learn the remote addresses from the first valid packet */
@@ -99,6 +157,7 @@ struct command_transport_connect {
     struct addr remote;      /* family 0: keep (comedia) */
     struct addr rtcp_remote; /* family 0: same as remote with rtcp-mux, or learnt */
     struct srtp_keys keys;
+    struct command_webrtc_connect webrtc; /* TRANSPORT_WEBRTC: this alone */
 };
 
 struct producer_pt { /* one negotiated payload type of a producer */
@@ -159,12 +218,18 @@ struct command {
         struct command_socket_open socket_open;
         struct command_transport_open transport_open;
         struct command_transport_connect transport_connect;
+        struct ice_credentials restart_ice;
+        struct command_transport_bitrate transport_bitrate;
         struct command_producer_open producer_open;
         struct command_consumer_open consumer_open;
         struct command_trace_events trace_events;
         enum object_kind stats; /* of which kind of object `index` is */
     };
 };
+
+enum ice_state { ICE_NEW, ICE_CONNECTED, ICE_COMPLETED, ICE_DISCONNECTED, ICE_CLOSED };
+
+enum dtls_state { DTLS_NEW, DTLS_CONNECTING, DTLS_CONNECTED, DTLS_FAILED, DTLS_CLOSED };
 
 /* ---- statistics, as values ---- */
 
@@ -190,6 +255,13 @@ struct stream_stats { /* one RTP stream, in or out */
 struct transport_stats {
     struct addr remote, local, rtcp_remote;
     bool connected, rtcp_learnt, sealed;
+    bool tcp; /* of the selected tuple */
+    enum ice_state ice_state;
+    enum dtls_state dtls_state;
+    enum dtls_role dtls_role;
+    uint8_t tuples_n;
+    enum seal_suite suite;
+    uint32_t incoming_max_bps, outgoing_max_bps, outgoing_min_bps;
     uint64_t packets_in, bytes_in, packets_out, bytes_out; /* on the wire, UDP payload */
     uint64_t rtp_packets_in, rtp_packets_out, rtcp_packets_in, rtcp_packets_out;
     uint64_t send_failed, dropped;
@@ -216,8 +288,12 @@ enum event_kind {
     EVENT_NONE,
     EVENT_TUPLE, /* transport learnt its remote address */
     EVENT_RTCP_TUPLE,
-    EVENT_SCORE, /* producer: scores of encodings; consumer: its own and the producer's */
-    EVENT_TRACE, /* as asked for by COMMAND_TRACE_EVENTS */
+    EVENT_SCORE,        /* producer: scores of encodings; consumer: its own and the producer's */
+    EVENT_TRACE,        /* as asked for by COMMAND_TRACE_EVENTS */
+    EVENT_ICE_STATE,    /* a WebRTC transport's */
+    EVENT_ICE_SELECTED, /* its media goes to and comes from this tuple now */
+    EVENT_DTLS_STATE,   /* CONNECTED: `payload` is the peer's certificate, malloc'ed PEM text or
+                           NULL, the control thread's to free */
     EVENT_SOCKET_DEAD,
     EVENT_ENGINE_DEAD, /* io_wait() failed: the worker has stopped */
 };
@@ -240,6 +316,11 @@ struct event_trace {
     int64_t at_us;
 };
 
+struct event_selected {
+    struct addr local, remote;
+    bool tcp;
+};
+
 struct outcome {
     uint64_t cookie; /* 0: an event */
     int result;      /* 0 or -errno */
@@ -251,6 +332,9 @@ struct outcome {
 
     union {
         struct addr tuple; /* EVENT_TUPLE: remote */
+        enum ice_state ice_state;
+        enum dtls_state dtls_state;
+        struct event_selected selected;
         struct event_score score;
         struct event_trace trace;
         struct transport_stats transport;

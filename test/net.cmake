@@ -4,7 +4,11 @@ sluice_test_folder(net
   SUITES
     address
     bye
+    certificate
+    clienthello
     demux
+    dtls
+    dtlspeer
     features
     keyframe
     limits
@@ -17,6 +21,7 @@ sluice_test_folder(net
     wrap
   THREADS limits srtp
   SOURCES
+    dtls_rig.c
     heap.c # counts heap calls
     net_rig.c
   LIBS sluice_net)

@@ -87,6 +87,7 @@
 /* Platform: datagrams go through memory, never through a socket or a file of wolfSSL's own. */
 #define WOLFSSL_USER_IO
 #define WOLFSSL_NO_SOCK
+#define USER_TICKS /* net/dtlscontext.c has the clock: DTLS 1.3 sends again once a tick at most */
 #define NO_WRITEV
 #define NO_FILESYSTEM
 #define NO_MAIN_DRIVER

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* net/dtls.c - one DTLS session: what may reach the library, its timers, and what comes of it. */
+#include "net/dtls.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "net/clienthello.h"
+#include "net/dtlscontext.h"
+#include "net/dtlsgate.h"
+#include "net/dtlsqueue.h"
+#include "net/dtlsrecord.h"
+
+enum {
+    READS_MAX = 128, /* records of one datagram: more would not fit */
+    ALERT_FATAL = 2,
+    ALERT_HANDSHAKE_FAILURE = 40,
+    KEY_MATERIAL_BYTES_MAX = 2 * SEAL_KEY_BYTES_MAX,
+};
+
+struct dtls {
+    struct dtls_context *context;
+    WOLFSSL *ssl; /* NULL: failed, closed or released */
+    enum dtls_state state;
+    enum dtls_role role;
+    enum dtls_version version;
+    bool peer_proven; /* its certificate has the fingerprint */
+    bool hello_came;  /* server: a whole ClientHello has been fed */
+    bool has_keys;
+    uint8_t repeats_n; /* of the last flight */
+    int64_t limit_us, resend_us, interval_us, repeated_us;
+    const uint8_t *in;                /* being fed, not owned */
+    size_t in_bytes, in_record_bytes; /* left of it, and of its record */
+    struct clienthello hello;
+    struct dtlsqueue out;
+    struct dtlsqueue last_flight; /* server: the peer may miss it, and asks by repeating its own */
+    char *certificate;            /* the peer's, PEM */
+    struct dtls_stats stats;
+    struct fingerprint peer;
+    struct srtp_keys keys;
+};
+
+static_assert(DTLS_LAST_FLIGHT_N <= UINT8_MAX, "repeats_n counts them");
+
+/* ---- what is sent */
+
+static void send_out(struct dtls *dtls, const void *data, size_t bytes)
+{
+    if (bytes > DTLS_DATAGRAM_BYTES_MAX ||
+        !dtlsqueue_put(&dtls->out, data, bytes, DTLS_OUT_BYTES_MAX))
+        dtls->stats.out_lost++;
+}
+
+size_t dtls_next_out(struct dtls *dtls, uint8_t out[DTLS_DATAGRAM_BYTES_MAX])
+{
+    const struct dtlsqueue_datagram *first = dtls->out.first;
+    if (!first)
+        return 0;
+    size_t bytes = first->bytes;
+    memcpy(out, first->data, bytes);
+    dtlsqueue_drop_first(&dtls->out);
+    dtls->stats.datagrams_out++;
+    dtls->stats.bytes_out += bytes;
+    return bytes;
+}
+
+/* ---- the library's callbacks */
+
+/* One record a call: where the library drops a record it drops what came with it, and a flight that
+ * is sent again begins with plaintext that it drops. A record longer than its buffer (a
+ * ClientHello) is given in parts, it asks for the rest. */
+int dtls_on_recv(WOLFSSL *ssl, char *out, int room, void *session)
+{
+    (void)ssl;
+    struct dtls *dtls = session;
+    struct dtls_reader reader = dtls_reader(dtls->in, dtls->in_bytes);
+    struct dtls_record record;
+    if (dtls->in_record_bytes == 0 && dtls_reader_next(&reader, &record))
+        dtls->in_record_bytes = dtls->in_bytes - reader.left;
+    if (dtls->in_record_bytes == 0 || room <= 0)
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    size_t bytes = min_size(dtls->in_record_bytes, (size_t)room);
+    memcpy(out, dtls->in, bytes);
+    dtls->in += bytes;
+    dtls->in_bytes -= bytes;
+    dtls->in_record_bytes -= bytes;
+    return (int)bytes;
+}
+
+static void in_set(struct dtls *dtls, const uint8_t *data, size_t bytes)
+{
+    dtls->in = data;
+    dtls->in_bytes = bytes;
+    dtls->in_record_bytes = 0;
+}
+
+int dtls_on_send(WOLFSSL *ssl, char *data, int bytes, void *session)
+{
+    (void)ssl;
+    if (bytes > 0)
+        send_out(session, data, (size_t)bytes);
+    return bytes; /* lost is not failed: it is sent again */
+}
+
+/* RFC 8827 6.5: the fingerprint decides alone, so who signed it and when does not matter. The
+ * library has parsed the certificate by now, and checks afterwards that the peer has its key. */
+int dtls_on_verify(int verified, WOLFSSL_X509_STORE_CTX *store)
+{
+    (void)verified;
+    struct dtls *dtls = store->userCtx;
+    struct fingerprint made;
+    if (!dtls || store->totalCerts < 1 || !store->certs || !store->certs[0].buffer)
+        return 0;
+    const uint8_t *der = store->certs[0].buffer;
+    fingerprint_make(&made, dtls->peer.hash, der, store->certs[0].length);
+    dtls->peer_proven = fingerprint_equal(&made, &dtls->peer);
+    if (dtls->peer_proven && !dtls->certificate)
+        dtls->certificate = certificate_pem(der, store->certs[0].length);
+    return dtls->peer_proven;
+}
+
+/* ---- the end */
+
+static void ssl_free(struct dtls *dtls)
+{
+    if (dtls->ssl)
+        wolfSSL_free(dtls->ssl);
+    dtls->ssl = NULL;
+}
+
+/* The one place that changes the state. */
+static void enter(struct dtls *dtls, enum dtls_state state)
+{
+    if (state == DTLS_CONNECTED) {
+        ASSERT(dtls->state == DTLS_CONNECTING);
+        ASSERT(dtls->peer_proven);
+        dtls->state = state;
+        return;
+    }
+    ASSERT(state == DTLS_FAILED || state == DTLS_CLOSED);
+    ASSERT(dtls->state == DTLS_CONNECTING || dtls->state == DTLS_CONNECTED);
+    dtls->state = state;
+    ssl_free(dtls);
+    clienthello_drop(&dtls->hello);
+    dtlsqueue_clear(&dtls->last_flight);
+    explicit_bzero(&dtls->keys, sizeof(dtls->keys));
+    dtls->has_keys = false;
+}
+
+/* What is due of the last flight, and in 1.3 an ACK of what has come. */
+static void send_again(struct dtls *dtls, int64_t now_us)
+{
+    dtls_tick(now_us);
+    wolfSSL_dtls_set_timeout_init(dtls->ssl, 1); /* its own count of timeouts starts again */
+    wolfSSL_dtls_got_timeout(dtls->ssl);
+}
+
+/* ---- the handshake is over */
+
+/* RFC 5764 4.2: client key, server key, client salt, server salt. */
+static bool export_keys(struct dtls *dtls)
+{
+    const WOLFSSL_SRTP_PROTECTION_PROFILE *profile = wolfSSL_get_selected_srtp_profile(dtls->ssl);
+    enum seal_suite suite = profile ? dtls_suite_of_id(profile->id) : SEAL_NONE;
+    if (!(dtls->context->suites >> suite & 1) || suite == SEAL_NONE)
+        return false;
+    uint8_t material[KEY_MATERIAL_BYTES_MAX];
+    size_t bytes = sizeof(material), pair = seal_key_bytes(suite);
+    size_t salt = seal_suite_is_aead(suite) ? 12 : 14, key = pair - salt;
+    bool exported =
+        wolfSSL_export_dtls_srtp_keying_material(dtls->ssl, material, &bytes) == WOLFSSL_SUCCESS;
+    if (exported) {
+        bool server = dtls->role == DTLS_ROLE_SERVER;
+        uint8_t *client_key = server ? dtls->keys.in : dtls->keys.out;
+        uint8_t *server_key = server ? dtls->keys.out : dtls->keys.in;
+        memcpy(client_key, material, key);
+        memcpy(server_key, material + key, key);
+        memcpy(client_key + key, material + 2 * key, salt);
+        memcpy(server_key + key, material + 2 * key + salt, salt);
+        dtls->keys.suite = suite;
+        dtls->has_keys = true;
+    }
+    explicit_bzero(material, sizeof(material));
+    return exported;
+}
+
+/* `first` is what this call has queued: as a server, what ends the handshake (1.2: ChangeCipherSpec
+ * and Finished; 1.3: an ACK). The same datagram again is as good as a new one to a peer
+ * that has missed it, and needs neither the library nor its memory. */
+static void keep_last_flight(struct dtls *dtls, const struct dtlsqueue_datagram *first)
+{
+    if (dtls->role != DTLS_ROLE_SERVER || !first)
+        return;
+    dtlsqueue_clear(&dtls->last_flight);
+    for (; first; first = first->next)
+        dtlsqueue_put(&dtls->last_flight, first->data, first->bytes, DTLS_LAST_FLIGHT_BYTES_MAX);
+}
+
+static void repeat_last_flight(struct dtls *dtls, int64_t now_us)
+{
+    if (dtls->repeats_n >= DTLS_LAST_FLIGHT_N || now_us - dtls->repeated_us < DTLS_LAST_FLIGHT_US)
+        return;
+    dtls->repeats_n++;
+    dtls->repeated_us = now_us;
+    for (const struct dtlsqueue_datagram *at = dtls->last_flight.first; at; at = at->next)
+        send_out(dtls, at->data, at->bytes);
+}
+
+/* What lies in the library is read and counted; an alert ends the session. */
+static void read_data(struct dtls *dtls)
+{
+    uint8_t data[2048];
+    for (int i = 0; i < READS_MAX; i++) {
+        int got = wolfSSL_read(dtls->ssl, data, sizeof(data));
+        if (got > 0) {
+            dtls->stats.data_records++;
+            dtls->stats.data_bytes += (uint64_t)got;
+            continue;
+        }
+        int error = wolfSSL_get_error(dtls->ssl, got);
+        if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE)
+            return;
+        if (error == WOLFSSL_ERROR_ZERO_RETURN) {
+            wolfSSL_shutdown(dtls->ssl); /* RFC 5246 7.2.1: answered by one */
+            enter(dtls, DTLS_CLOSED);
+        } else {
+            enter(dtls, DTLS_FAILED);
+        }
+        return;
+    }
+}
+
+static void connected(struct dtls *dtls, const struct dtlsqueue_datagram *first)
+{
+    if (!dtls->peer_proven || !export_keys(dtls)) {
+        wolfSSL_shutdown(dtls->ssl);
+        enter(dtls, DTLS_FAILED);
+        return;
+    }
+    dtls->version =
+        wolfSSL_version(dtls->ssl) == DTLS1_3_VERSION ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
+    keep_last_flight(dtls, first);
+    clienthello_drop(&dtls->hello);
+    enter(dtls, DTLS_CONNECTED);
+    read_data(dtls); /* may have come in the same datagram */
+    if (dtls->ssl) { /* last, as reading leaves a buffer */
+        wolfSSL_FreeArrays(dtls->ssl);
+        wolfSSL_FreeHandshakeResources(dtls->ssl);
+    }
+}
+
+/* ---- the handshake */
+
+/* 0: done; WOLFSSL_ERROR_WANT_READ, or what went wrong. */
+static int negotiate(struct dtls *dtls)
+{
+    int done =
+        dtls->role == DTLS_ROLE_SERVER ? wolfSSL_accept(dtls->ssl) : wolfSSL_connect(dtls->ssl);
+    return done == WOLFSSL_SUCCESS ? 0 : wolfSSL_get_error(dtls->ssl, done);
+}
+
+static void advance(struct dtls *dtls, int64_t now_us)
+{
+    dtls_tick(now_us);
+    struct dtlsqueue_datagram **mark = dtls->out.last; /* nobody takes from it meanwhile */
+    size_t left;
+    int error;
+    do { /* a long record is not read in one go */
+        left = dtls->in_bytes;
+        error = negotiate(dtls);
+    } while (error == WOLFSSL_ERROR_WANT_READ && dtls->in_bytes > 0 && dtls->in_bytes < left);
+    if (error == 0) {
+        connected(dtls, *mark);
+    } else if (error != WOLFSSL_ERROR_WANT_READ && error != WOLFSSL_ERROR_WANT_WRITE) {
+        enter(dtls, DTLS_FAILED);
+    } else if (*mark) { /* a flight went out */
+        dtls->interval_us = DTLS_RESEND_US;
+        dtls->resend_us = now_us + dtls->interval_us;
+    }
+    in_set(dtls, NULL, 0);
+}
+
+/* Nothing in common: said in the clear, as there are no keys yet. */
+static void refuse(struct dtls *dtls)
+{
+    static const uint8_t alert[] = {
+        DTLS_ALERT, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, ALERT_FATAL, ALERT_HANDSHAKE_FAILURE};
+    send_out(dtls, alert, sizeof(alert));
+    enter(dtls, DTLS_FAILED);
+}
+
+/* The library follows the client's order of profiles, so it is left no choice. */
+static enum drop feed_hello(struct dtls *dtls, const struct clienthello_message *message,
+                            int64_t now_us)
+{
+    uint32_t offered;
+    if (!clienthello_suites(message->body, message->body_bytes, &offered)) {
+        clienthello_drop(&dtls->hello);
+        return DROP_DTLS_INVALID;
+    }
+    enum seal_suite suite = dtls_suite_choose(offered & dtls->context->suites);
+    if (suite == SEAL_NONE) {
+        refuse(dtls);
+        return DROP_NONE;
+    }
+    wolfSSL_set_tlsext_use_srtp(dtls->ssl, dtls_suite_name(suite));
+    dtls->hello_came = true;
+    in_set(dtls, message->record, message->record_bytes);
+    advance(dtls, now_us);
+    clienthello_drop(&dtls->hello);
+    return DROP_NONE;
+}
+
+static enum drop feed_handshake(struct dtls *dtls, const uint8_t *data, size_t bytes,
+                                int64_t now_us)
+{
+    struct clienthello_message message;
+    enum clienthello_result hello = CLIENTHELLO_OTHER;
+    if (dtls->role == DTLS_ROLE_SERVER)
+        hello = clienthello_take(&dtls->hello, data, bytes, now_us, &message);
+    switch (hello) {
+    case CLIENTHELLO_PENDING:
+        return DROP_NONE;
+    case CLIENTHELLO_INVALID:
+        return DROP_DTLS_INVALID;
+    case CLIENTHELLO_FULL:
+        return DROP_DTLS_FULL;
+    case CLIENTHELLO_WHOLE:
+        return feed_hello(dtls, &message, now_us);
+    case CLIENTHELLO_OTHER:
+        break;
+    }
+    if (dtls->role == DTLS_ROLE_SERVER && !dtls->hello_came)
+        return DROP_DTLS_INVALID;
+    if (dtlsgate_handshake(dtls->role, data, bytes) != DTLSGATE_PASS)
+        return DROP_DTLS_INVALID;
+    in_set(dtls, data, bytes);
+    advance(dtls, now_us);
+    return DROP_NONE;
+}
+
+/* ---- after the handshake */
+
+static enum drop feed_connected(struct dtls *dtls, const uint8_t *data, size_t bytes,
+                                int64_t now_us)
+{
+    enum dtlsgate gate = dtlsgate_connected(dtls->role, dtls->version, data, bytes);
+    switch (gate) {
+    case DTLSGATE_DROP:
+        return DROP_DTLS_INVALID;
+    case DTLSGATE_REPEAT:
+        /* The library still acknowledges the new record numbers in 1.3. */
+        if (dtls->version == DTLS_VERSION_1_3 && dtls->ssl)
+            break;
+        repeat_last_flight(dtls, now_us);
+        return DROP_NONE;
+    case DTLSGATE_PASS:
+        break;
+    }
+    if (!dtls->ssl)
+        return DROP_DTLS_STATE;
+    struct dtlsqueue_datagram **mark = dtls->out.last;
+    in_set(dtls, data, bytes);
+    dtls_tick(now_us);
+    read_data(dtls);
+    in_set(dtls, NULL, 0);
+    if (gate == DTLSGATE_REPEAT && dtls->ssl) {
+        send_again(dtls, now_us);
+        keep_last_flight(dtls, *mark);
+    }
+    return DROP_NONE;
+}
+
+/* ---- calls */
+
+/* What every WOLFSSL of ours needs before its handshake. */
+static bool ssl_set_up(struct dtls *dtls)
+{
+    enum { TIMEOUT_MAX = 1 << 30 }; /* the library counts its timeouts and gives up: ours decide */
+
+    WOLFSSL *ssl = dtls->ssl;
+    wolfSSL_SetIOReadCtx(ssl, dtls);
+    wolfSSL_SetIOWriteCtx(ssl, dtls);
+    wolfSSL_SetCertCbCtx(ssl, dtls);
+    wolfSSL_KeepArrays(ssl); /* or nothing is exported */
+    wolfSSL_dtls_set_using_nonblock(ssl, 1);
+    if (dtls->role == DTLS_ROLE_SERVER)
+        wolfSSL_disable_hrr_cookie(ssl); /* refused by a 1.2 context, which has none */
+    return wolfSSL_dtls_set_mtu(ssl, DTLS_MTU) == WOLFSSL_SUCCESS &&
+           wolfSSL_set_group_messages(ssl) == WOLFSSL_SUCCESS &&
+           wolfSSL_dtls_set_timeout_max(ssl, TIMEOUT_MAX) == WOLFSSL_SUCCESS;
+}
+
+int dtls_init(struct dtls **out, struct dtls_context *context, enum dtls_role role,
+              const struct fingerprint *peer, int64_t now_us)
+{
+    ASSERT(role == DTLS_ROLE_SERVER || role == DTLS_ROLE_CLIENT);
+    struct dtls *dtls = calloc(1, sizeof(*dtls));
+    if (!dtls)
+        return -ENOMEM;
+    *dtls = (struct dtls){
+        .context = context,
+        .state = DTLS_CONNECTING,
+        .role = role,
+        .peer = *peer,
+        .limit_us = now_us + DTLS_HANDSHAKE_US,
+        .resend_us = INT64_MAX,
+        .interval_us = DTLS_RESEND_US,
+        .repeated_us = INT64_MIN / 2,
+    };
+    dtlsqueue_init(&dtls->out);
+    dtlsqueue_init(&dtls->last_flight);
+    context->sessions_n++;
+
+    dtls->ssl = wolfSSL_new(role == DTLS_ROLE_SERVER ? context->server : context->client);
+    int error = dtls->ssl ? 0 : -ENOMEM;
+    if (!error && !ssl_set_up(dtls))
+        error = -EIO;
+    if (!error && role == DTLS_ROLE_CLIENT) {
+        advance(dtls, now_us);
+        error = dtls->state == DTLS_CONNECTING ? 0 : -EIO;
+    }
+    if (error) {
+        dtls_exit(dtls);
+        return error;
+    }
+    *out = dtls;
+    return 0;
+}
+
+void dtls_exit(struct dtls *dtls)
+{
+    if (!dtls)
+        return;
+    ASSERT(dtls->context->sessions_n > 0);
+    dtls->context->sessions_n--;
+    ssl_free(dtls);
+    clienthello_drop(&dtls->hello);
+    dtlsqueue_clear(&dtls->out);
+    dtlsqueue_clear(&dtls->last_flight);
+    free(dtls->certificate);
+    explicit_bzero(dtls, sizeof(*dtls));
+    free(dtls);
+}
+
+bool dtls_is_expensive(const struct dtls *dtls, const uint8_t *data, size_t bytes)
+{
+    return dtls->state == DTLS_CONNECTING && bytes > 0 &&
+           (data[0] == DTLS_HANDSHAKE || (data[0] & 0xe0) == DTLS_CIPHERTEXT);
+}
+
+enum drop dtls_feed(struct dtls *dtls, const uint8_t *data, size_t bytes, int64_t now_us)
+{
+    dtls->stats.datagrams_in++;
+    dtls->stats.bytes_in += bytes;
+    if (bytes == 0 || bytes > UINT16_MAX)
+        return DROP_DTLS_INVALID;
+    switch (dtls->state) {
+    case DTLS_CONNECTING:
+        return feed_handshake(dtls, data, bytes, now_us);
+    case DTLS_CONNECTED:
+        return feed_connected(dtls, data, bytes, now_us);
+    case DTLS_NEW:
+    case DTLS_FAILED:
+    case DTLS_CLOSED:
+        break;
+    }
+    return DROP_DTLS_STATE;
+}
+
+int64_t dtls_due_us(const struct dtls *dtls)
+{
+    if (dtls->state != DTLS_CONNECTING)
+        return INT64_MAX;
+    return min_i64(min_i64(dtls->limit_us, dtls->resend_us), clienthello_due_us(&dtls->hello));
+}
+
+void dtls_expire(struct dtls *dtls, int64_t now_us)
+{
+    if (dtls->state != DTLS_CONNECTING)
+        return;
+    if (now_us >= dtls->limit_us) {
+        enter(dtls, DTLS_FAILED);
+        return;
+    }
+    if (now_us >= clienthello_due_us(&dtls->hello))
+        clienthello_drop(&dtls->hello);
+    if (now_us < dtls->resend_us)
+        return;
+    dtls->interval_us = min_i64(2 * dtls->interval_us, DTLS_RESEND_US_MAX);
+    dtls->resend_us = now_us + dtls->interval_us;
+    dtls->stats.resends++;
+    send_again(dtls, now_us);
+}
+
+enum dtls_state dtls_state_of(const struct dtls *dtls)
+{
+    return dtls->state;
+}
+
+enum dtls_role dtls_role_of(const struct dtls *dtls)
+{
+    return dtls->role;
+}
+
+enum dtls_version dtls_version_of(const struct dtls *dtls)
+{
+    return dtls->version;
+}
+
+struct dtls_stats dtls_stats_of(const struct dtls *dtls)
+{
+    return dtls->stats;
+}
+
+bool dtls_take_keys(struct dtls *dtls, struct srtp_keys *out)
+{
+    if (!dtls->has_keys)
+        return false;
+    *out = dtls->keys;
+    explicit_bzero(&dtls->keys, sizeof(dtls->keys));
+    dtls->has_keys = false;
+    return true;
+}
+
+char *dtls_take_certificate(struct dtls *dtls)
+{
+    if (dtls->state != DTLS_CONNECTED)
+        return NULL;
+    char *pem = dtls->certificate;
+    dtls->certificate = NULL;
+    return pem;
+}
+
+void dtls_close(struct dtls *dtls)
+{
+    if (dtls->state != DTLS_CONNECTING && dtls->state != DTLS_CONNECTED)
+        return;
+    if (dtls->state == DTLS_CONNECTED && dtls->ssl)
+        wolfSSL_shutdown(dtls->ssl);
+    enter(dtls, DTLS_CLOSED);
+}
+
+void dtls_release(struct dtls *dtls)
+{
+    if (dtls->state == DTLS_CONNECTED)
+        ssl_free(dtls);
+}
