@@ -54,6 +54,8 @@
     X(TOO_LONG, "too_long", "packet is too long for the path after rewriting")                     \
     X(SEND_AGAIN, "send_again", "socket send buffer full")                                         \
     X(SEND_ERROR, "send_error", "send failed otherwise")                                           \
+    X(TCP_FULL, "tcp_full", "TCP connection: too much waits to be sent already")                   \
+    X(TCP_MEMORY, "tcp_memory", "TCP: too much waits to be sent on all connections together")      \
     X(FANOUT_LATE, "fanout_late", "receiver or producer closed while the batch was under way")     \
     /* retention */                                                                                \
     X(EVICTED, "evicted", "retained slot taken back early: slots ran short or budget spent")

@@ -57,13 +57,13 @@ const char *io_feature_remedy(enum io_feature feature)
 /* One term per array, each rounded up by the arena. */
 static size_t arena_sum(const struct io_config *config)
 {
-    enum { ARRAYS_N = 5, ALIGN = 64 };
+    enum { ARRAYS_N = 8, ALIGN = 64 };
 
     size_t sockets_n = config->sockets_max;
     return sockets_n * (sizeof(struct io_socket) + sizeof(uint16_t) + sizeof(uint16_t)) +
            config->standing_max * sizeof(struct io_received) +
            IO_FAILED_MAX * sizeof(struct io_failed) + io_egress_arena_bytes() +
-           (size_t)ARRAYS_N * ALIGN;
+           io_watch_arena_bytes(config->watches_max) + (size_t)ARRAYS_N * ALIGN;
 }
 
 static int parts_init(struct io *io, const struct io_config *config)
@@ -78,6 +78,7 @@ static int parts_init(struct io *io, const struct io_config *config)
     io->dead = arena_take(&io->arena, io->sockets_max * sizeof(uint16_t));
     io->received = arena_take(&io->arena, io->received_max * sizeof(struct io_received));
     io->failed = arena_take(&io->arena, IO_FAILED_MAX * sizeof(struct io_failed));
+    io_watch_init(io, config->watches_max);
     io_egress_init(io);
     arena_freeze(&io->arena);
     io->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -114,7 +115,8 @@ int io_init(struct io **out, const struct io_config *config, struct slab *slab)
 {
     ASSERT(out && slab);
     bool in_range = config->sockets_max >= 1 && config->sockets_max <= IO_SOCKETS_MAX &&
-                    config->standing_max >= IO_STANDING_LEAST && config->standing_max <= 32768;
+                    config->standing_max >= IO_STANDING_LEAST && config->standing_max <= 32768 &&
+                    config->watches_max <= IO_WATCHES_MAX;
     if (!in_range || (config->standing_max & (config->standing_max - 1)) != 0)
         return -EINVAL;
     struct io *io =

@@ -20,7 +20,10 @@
  * is free again then. When the arena is full, io_egress_take() submits by itself (counted).
  * A send that fails comes back as IO_SEND_FAILED with its tag: -EAGAIN is a full socket buffer,
  * a run that fails with EMSGSIZE, EINVAL or EIO has been sent again as singles by the engine and
- * the event says so, so that the caller marks the destination as "no runs". */
+ * the event says so, so that the caller marks the destination as "no runs".
+ *
+ * Beside the sockets the engine watches other descriptors (io_watch()): listening sockets and
+ * streams that their owner reads and writes by himself. */
 #ifndef CORE_IO_H
 #define CORE_IO_H
 
@@ -33,6 +36,7 @@ enum {
     IO_RUN_PACKETS_MAX = 64,   /* UDP_MAX_SEGMENTS of older kernels */
     IO_RUN_BYTES_MAX = 60000,  /* one UDP datagram before segmentation stays under 64 KiB */
     IO_SOCKETS_MAX = 16384,    /* ceiling of io_config.sockets_max */
+    IO_WATCHES_MAX = 32768,    /* ceiling of io_config.watches_max */
     IO_WAIT_DATAGRAMS = 32,    /* under load, wait for so many ... */
     IO_WAIT_MIN_US = 250,      /* ... or so long */
     IO_STANDING_MIN = 64,      /* slots that stand for receiving at rest */
@@ -73,6 +77,7 @@ struct io_config {
     uint32_t without;      /* enum io_feature bits that are to be taken as missing */
     uint32_t sockets_max;  /* 1..IO_SOCKETS_MAX */
     uint32_t standing_max; /* most slots that may stand for receiving, power of two, 2..32768 */
+    uint32_t watches_max;  /* 0..IO_WATCHES_MAX descriptors of io_watch() */
 };
 
 struct io_counters {                   /* written by the worker only */
@@ -82,28 +87,34 @@ struct io_counters {                   /* written by the worker only */
     uint64_t send_again, send_errors, runs_split;
     uint64_t rearms, starved, truncated, empty, recv_errors, kernel_drops;
     uint64_t egress_full, cq_overflows, wakes;
+    uint64_t readies;     /* IO_READY events told */
     uint64_t events_lost; /* IO_SEND_FAILED events that the caller did not fetch in time; they are
                              counted all the same */
 };
 
-enum io_event_kind { IO_DATAGRAM, IO_SEND_FAILED, IO_WOKEN, IO_SOCKET_DEAD };
+enum io_event_kind { IO_DATAGRAM, IO_SEND_FAILED, IO_WOKEN, IO_SOCKET_DEAD, IO_READY };
 
 struct io_event {
     enum io_event_kind kind;
-    uint16_t socket;    /* index that io_open_socket() gave */
+    uint16_t socket;    /* index that io_open_socket() gave; IO_READY: that io_watch() gave */
     uint16_t slot;      /* IO_DATAGRAM: now WORKER, the caller's; packet at slab_packet() */
     uint16_t bytes;     /* IO_DATAGRAM: packet length, 1..SLOT_PACKET_BYTES_MAX (empty ones and
                            truncated ones never get here) */
     uint16_t packets;   /* IO_SEND_FAILED: how many were not sent (0 when the singles went out) */
-    int error;          /* IO_SEND_FAILED: -errno; IO_SOCKET_DEAD: why receiving cannot go on */
-    uint32_t tag;       /* IO_SEND_FAILED: as given to the send */
+    int error;          /* IO_SEND_FAILED: -errno; IO_SOCKET_DEAD: why receiving cannot go on;
+                           IO_READY: -errno when no more events will come of the watch, else 0 */
+    uint32_t tag;       /* IO_SEND_FAILED: as given to the send; IO_READY: to io_watch() */
+    bool readable;      /* IO_READY */
+    bool writable;      /* IO_READY, of a watch that asked for it */
+    bool hup;           /* IO_READY: the peer has ended its side, or the descriptor failed */
     int64_t arrived_us; /* IO_DATAGRAM: kernel's receive time on the CLOCK_MONOTONIC axis */
     struct addr remote; /* IO_DATAGRAM, unmapped */
     struct addr
         local; /* IO_DATAGRAM: the address that was hit, port of the socket; family 0 if unknown */
 };
 
-/* One per worker: 600 KiB and 40 bytes per socket, mapped, and touched as far as it is used. */
+/* One per worker: 600 KiB, 40 bytes per socket and 30 per watch, mapped, and touched as far
+ * as it is used. */
 struct io;
 
 /* What `auto` chose and why it fell back is in io_engine()/io_missing(). Warnings are returned, not
@@ -129,12 +140,25 @@ int io_open_socket(struct io *io, int fd);
  * still be on their way, io_next() leaves them out. The index is used again only after that. */
 void io_close_socket(struct io *io, uint16_t socket);
 
-/* Submits, then waits until a datagram, a wake-up or `until_us` (CLOCK_MONOTONIC; 0 = do not wait).
- * Events that io_next() has not given yet end the wait at once; failed sends do not. When no slot
- * can be had, `starved` is counted and it returns early: the caller makes retention give way and
- * calls it again. Under load returns at IO_WAIT_DATAGRAMS datagrams or after IO_WAIT_MIN_US; after
- * a sleep lingers once, never past `until_us`. Returns 0, or -errno for an engine that is broken
- * (never for a packet). */
+/* Watches a descriptor that can be polled, which stays the caller's. IO_READY with `tag` comes when
+ * it has become readable, writable (only with `writable`) or its peer has gone, and once at the
+ * start for what it is already. Edges, not levels: nothing comes again for what was told. Whoever
+ * is told reads until EAGAIN or a short read (with `hup`: until the end or an error), writes until
+ * EAGAIN or a short write, or remembers by itself that there is more. Several edges may be told as
+ * one event, and an event may come for nothing. An index, 0..watches_max-1; -ENOSPC, -errno. */
+int io_watch(struct io *io, int fd, uint32_t tag, bool writable);
+
+/* Ends it, before the fd is closed. From now on no event of it comes, not even one that io_next()
+ * had still to give. The fd may be closed at once; where the kernel still looks at it (uring), the
+ * file is let go of in the next io_wait() or io_poll(). */
+void io_unwatch(struct io *io, uint16_t watch);
+
+/* Submits, then waits until a datagram, readiness of a watch, a wake-up or `until_us`
+ * (CLOCK_MONOTONIC; 0 = do not wait). Events that io_next() has not given yet end the wait at once;
+ * failed sends do not. When no slot can be had, `starved` is counted and it returns early: the
+ * caller makes retention give way and calls it again. Under load returns at IO_WAIT_DATAGRAMS
+ * datagrams or after IO_WAIT_MIN_US; after a sleep lingers once, never past `until_us`. Returns 0,
+ * or -errno for an engine that is broken (never for a packet). */
 int io_wait(struct io *io, int64_t until_us);
 
 /* Next event of the last wait; false when all are done. Also picks up what has come meanwhile when

@@ -169,7 +169,8 @@ void io_dead_add(struct io *io, uint16_t index, int error)
 
 bool io_pending(const struct io *io)
 {
-    return io->woken || io->received_at < io->received_n || io->dead_at < io->dead_n;
+    return io->woken || io->received_at < io->received_n || io->dead_at < io->dead_n ||
+           io->ready_at != io->ready_n;
 }
 
 /* Under load the wait itself has gathered for IO_WAIT_MIN_US. Only when the first datagram came
@@ -286,5 +287,6 @@ bool io_next(struct io *io, struct io_event *event)
         event->kind = IO_WOKEN;
         return true;
     }
-    return next_failed(io, event) || next_dead(io, event) || next_received(io, event);
+    return next_failed(io, event) || next_dead(io, event) || io_watch_next(io, event) ||
+           next_received(io, event);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* core/io_parts.h - what the two engines of core/io.h share; private to them.
  *
- * An engine moves datagrams and nothing else. Sockets and their options (io_socket.c), the queue of
- * what was received (io_event.c) and the queue of what is to be sent (io_egress.c) are here.
+ * An engine moves datagrams and polls watched descriptors, nothing else. Sockets and their options
+ * (io_socket.c), the watches (io_watch.c), the queue of what was received (io_event.c) and the
+ * queue of what is to be sent (io_egress.c) are here.
  *
  *   egress buffer:  FREE --io_egress_take--> TAKEN --io_send--> QUEUED --engine's submit--> FREE
  *                    ^                         |
@@ -32,6 +33,25 @@ struct io_socket {
     bool armed;  /* uring: a multishot receive is in the kernel or in the submission queue */
     bool listed; /* uring: in the list of those to arm */
     bool dead;
+};
+
+enum io_watch_state { IO_WATCH_FREE, IO_WATCH_OPEN, IO_WATCH_CLOSING };
+
+enum { IO_READY_IN = 1 << 0, IO_READY_OUT = 1 << 1, IO_READY_HUP = 1 << 2 };
+
+/* An index stands in the queue of ready ones at most once, also across uses of it: who finds it
+ * there looks at `ready`, which is 0 when its watch has been ended since. */
+struct io_watch {
+    int fd;
+    int error; /* the engine has given up on it; told with the next event */
+    uint32_t tag;
+    uint16_t gen;  /* changes when the index is given back */
+    uint8_t state; /* enum io_watch_state */
+    uint8_t ready; /* IO_READY bits that are to be told */
+    bool writable;
+    bool queued;
+    bool armed;  /* uring: a multishot poll is in the kernel or in the submission queue */
+    bool listed; /* uring: in the list of those to arm or cancel */
 };
 
 /* What comes before the packet in a slot: struct io_uring_recvmsg_out, which mmsg writes itself. */
@@ -99,6 +119,9 @@ struct engine {
     void (*exit)(struct io *io);
     int (*open)(struct io *io, uint16_t socket);
     void (*close)(struct io *io, uint16_t socket); /* calls io_socket_close() when it is done */
+    int (*watch)(struct io *io, uint16_t watch);
+    void (*unwatch)(struct io *io, uint16_t watch); /* calls io_watch_give() when it is done */
+    void (*reclaim)(struct io *io);                 /* gets ended watches done with now */
     int (*wait)(struct io *io, int64_t until_us);
     int (*poll)(struct io *io);
     void (*submit)(struct io *io);                  /* afterwards no buffer is QUEUED */
@@ -114,6 +137,7 @@ struct io {
     uint32_t received_at, received_n, received_max; /* [at, n) are to be told */
     uint32_t failed_at, failed_n;
     uint32_t dead_at, dead_n;
+    uint32_t ready_at, ready_n; /* counters into `ready`: [at, n) are to be told */
     bool woken;
     int64_t now_us, began_us, began_before_us;
     int64_t wall_offset_us; /* CLOCK_MONOTONIC - CLOCK_REALTIME */
@@ -128,6 +152,11 @@ struct io {
     uint16_t *dead;         /* sockets, [dead_at, dead_n) are to be told */
     uint32_t sockets_max, sockets_fresh, sockets_free_n, sockets_n;
     struct io_failed *failed;
+    struct io_watch *watches;
+    uint16_t *watches_free; /* stack */
+    uint16_t *ready;        /* watches, by counter & ready_mask */
+    uint32_t watches_max, watches_fresh, watches_free_n, watches_n, watches_closing_n;
+    uint32_t ready_mask;
     struct arena arena;
     uint32_t missing;
     int wake_fd;
@@ -154,6 +183,22 @@ void io_socket_close(struct io *io, uint16_t index);
 /* A receive on it ended with `error` (positive errno). False: it is dead, and that will be told. */
 bool io_socket_error(struct io *io, uint16_t index, int error);
 
+/* io_watch.c */
+
+size_t io_watch_arena_bytes(uint32_t watches_max);
+void io_watch_init(struct io *io, uint32_t watches_max);
+
+/* The kernel has let go of it: the index can be used again. */
+void io_watch_give(struct io *io, uint16_t index);
+
+/* It has become so: poll(2)'s bits, which are epoll's, too. */
+void io_watch_ready(struct io *io, uint16_t index, uint32_t polled);
+
+/* The engine cannot poll it (positive errno): that will be told. */
+void io_watch_failed(struct io *io, uint16_t index, int error);
+
+bool io_watch_next(struct io *io, struct io_event *event);
+
 /* io_event.c */
 
 /* Begins a wait: one reading of the clock. */
@@ -171,7 +216,7 @@ void io_received_add(struct io *io, uint16_t index, uint16_t slot, uint32_t byte
 void io_failed_add(struct io *io, const struct io_op *op, int error, uint16_t packets);
 void io_dead_add(struct io *io, uint16_t index, int error);
 
-/* Something that ends a wait is to be told: a datagram, a wake-up, a dead socket. */
+/* Something that ends a wait is to be told: a datagram, readiness, a wake-up, a dead socket. */
 bool io_pending(const struct io *io);
 
 /* Until when to linger after a wait that began at `began_us` and gave datagrams from `first` on in

@@ -9,7 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAKE = UINT32_MAX, WAIT_US_MAX = 60000000 };
+enum { WAIT_US_MAX = 60000000 };
+
+/* Who an event of the epoll set is of: in the upper half, with a watch's generation below it. */
+enum mmsg_owner { OWNER_SOCKET, OWNER_WAKE, OWNER_WATCH };
+
+static uint64_t event_data(enum mmsg_owner owner, uint16_t gen, uint32_t index)
+{
+    return (uint64_t)owner << 56 | (uint64_t)gen << 32 | index;
+}
 
 static struct timespec timespec_of(int64_t us)
 {
@@ -126,6 +134,14 @@ static int epoll_us(struct io *io, int64_t wait_us)
     return n < 0 ? -errno : n;
 }
 
+/* A descriptor that was closed although it is watched, while a copy of it is open, still tells. */
+static void on_watch(struct io *io, uint16_t gen, uint16_t index, uint32_t events)
+{
+    const struct io_watch *watch = &io->watches[index];
+    if (watch->state == IO_WATCH_OPEN && watch->gen == gen)
+        io_watch_ready(io, index, events);
+}
+
 /* Waits for readiness and receives. 0 or -errno. */
 static int step(struct io *io, int64_t wait_us)
 {
@@ -133,10 +149,19 @@ static int step(struct io *io, int64_t wait_us)
     int n = epoll_us(io, wait_us);
     uint32_t ready_n = 0;
     for (int i = 0; i < n; i++) {
-        if (mmsg->events[i].data.u32 == (uint32_t)WAKE)
+        const struct epoll_event *event = &mmsg->events[i];
+        switch ((enum mmsg_owner)(event->data.u64 >> 56)) {
+        case OWNER_SOCKET:
+            mmsg->ready[ready_n++] = (uint16_t)event->data.u64;
+            break;
+        case OWNER_WAKE:
             io_wake_seen(io);
-        else
-            mmsg->ready[ready_n++] = (uint16_t)mmsg->events[i].data.u32;
+            break;
+        case OWNER_WATCH:
+            on_watch(io, (uint16_t)(event->data.u64 >> 32), (uint16_t)event->data.u64,
+                     event->events);
+            break;
+        }
     }
     receive_ready(io, ready_n);
     io_clock_refresh(io);
@@ -223,15 +248,15 @@ static int mmsg_poll(struct io *io)
     return step(io, 0);
 }
 
-static int watch(struct mmsg *mmsg, int fd, uint32_t events, uint32_t data)
+static int epoll_add(struct mmsg *mmsg, int fd, uint32_t events, uint64_t data)
 {
-    struct epoll_event event = {.events = events, .data.u32 = data};
+    struct epoll_event event = {.events = events, .data.u64 = data};
     return epoll_ctl(mmsg->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
 static int mmsg_open(struct io *io, uint16_t index)
 {
-    return watch(io->state, io->sockets[index].fd, EPOLLIN, index);
+    return epoll_add(io->state, io->sockets[index].fd, EPOLLIN, event_data(OWNER_SOCKET, 0, index));
 }
 
 /* Closing takes it out of the epoll set, too. */
@@ -240,6 +265,25 @@ static void mmsg_close(struct io *io, uint16_t index)
     struct mmsg *mmsg = io->state;
     (void)epoll_ctl(mmsg->epoll_fd, EPOLL_CTL_DEL, io->sockets[index].fd, NULL);
     io_socket_close(io, index);
+}
+
+static int mmsg_watch(struct io *io, uint16_t index)
+{
+    const struct io_watch *watch = &io->watches[index];
+    uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET | (watch->writable ? (uint32_t)EPOLLOUT : 0u);
+    return epoll_add(io->state, watch->fd, events, event_data(OWNER_WATCH, watch->gen, index));
+}
+
+static void mmsg_unwatch(struct io *io, uint16_t index)
+{
+    struct mmsg *mmsg = io->state;
+    (void)epoll_ctl(mmsg->epoll_fd, EPOLL_CTL_DEL, io->watches[index].fd, NULL);
+    io_watch_give(io, index);
+}
+
+static void mmsg_reclaim(struct io *io)
+{
+    ASSERT(io->watches_closing_n == 0); /* they are done with as they are ended */
 }
 
 static int mmsg_init(struct io *io, const struct io_config *config)
@@ -252,7 +296,7 @@ static int mmsg_init(struct io *io, const struct io_config *config)
     mmsg->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int failed = mmsg->epoll_fd < 0 ? -errno : 0;
     if (!failed) /* edge-triggered: every write tells, and nobody needs to read */
-        failed = watch(mmsg, io->wake_fd, EPOLLIN | EPOLLET, (uint32_t)WAKE);
+        failed = epoll_add(mmsg, io->wake_fd, EPOLLIN | EPOLLET, event_data(OWNER_WAKE, 0, 0));
     if (failed) {
         if (mmsg->epoll_fd >= 0)
             close(mmsg->epoll_fd);
@@ -283,6 +327,9 @@ const struct engine mmsg_engine = {
     .exit = mmsg_exit,
     .open = mmsg_open,
     .close = mmsg_close,
+    .watch = mmsg_watch,
+    .unwatch = mmsg_unwatch,
+    .reclaim = mmsg_reclaim,
     .wait = mmsg_wait,
     .poll = mmsg_poll,
     .submit = mmsg_submit,

@@ -10,9 +10,14 @@
 
 static_assert(RING_SQ_ENTRIES >= 2 * IO_EGRESS_N, "a full arena and receives to arm fit");
 
-enum { EXIT_ROUNDS_MAX = 64, EXIT_ROUND_US = 10000, WAIT_US_MAX = 60000000 };
+enum {
+    EXIT_ROUNDS_MAX = 64,
+    EXIT_ROUND_US = 10000,
+    WAIT_US_MAX = 60000000,
+    RECLAIM_ROUNDS_MAX = 4,
+};
 
-static void prepare_nothing(struct io_uring_sqe *sqe)
+void ring_prepare_nothing(struct io_uring_sqe *sqe)
 {
     io_uring_prep_nop(sqe);
     sqe->user_data = ring_data(RING_NONE, 0, 0);
@@ -29,7 +34,7 @@ static void sends_give_up(struct io *io)
         if ((enum ring_op)(sqe->user_data >> 56) != RING_SEND)
             continue;
         io_egress_failed(io, (uint16_t)sqe->user_data, ENOMEM);
-        prepare_nothing(sqe);
+        ring_prepare_nothing(sqe);
     }
 }
 
@@ -66,7 +71,7 @@ static void push(struct io *io)
         sends_give_up(io);
 }
 
-static struct io_uring_sqe *sqe_take(struct io *io)
+struct io_uring_sqe *ring_sqe_take(struct io *io)
 {
     struct ring *ring = io->state;
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
@@ -121,7 +126,7 @@ static void adapt(struct ring *ring, uint32_t used)
 static void arm_wake(struct io *io)
 {
     struct ring *ring = io->state;
-    struct io_uring_sqe *sqe = ring->wake_armed ? NULL : sqe_take(io);
+    struct io_uring_sqe *sqe = ring->wake_armed ? NULL : ring_sqe_take(io);
     if (!sqe)
         return;
     io_uring_prep_poll_multishot(sqe, io->wake_fd, POLLIN);
@@ -159,13 +164,13 @@ static bool step_listed(struct io *io, uint16_t index)
         return false;
     if (!is_closing && ring->standing == 0)
         return true; /* a receive without slots would end at once, again and again */
-    struct io_uring_sqe *sqe = sqe_take(io);
+    struct io_uring_sqe *sqe = ring_sqe_take(io);
     if (!sqe)
         return true;
     if (is_closing && socket->armed)
         prepare_cancel(sqe, socket, index);
     else if (is_closing)
-        prepare_nothing(sqe); /* it ended while room was made; the next look closes it */
+        ring_prepare_nothing(sqe); /* it ended while room was made; the next look closes it */
     else
         prepare_receive(ring, sqe, socket, index);
     return is_closing && !socket->armed;
@@ -218,7 +223,7 @@ static void prepare_sends(struct io *io)
     struct ring *ring = io->state;
     ring->submit_gen++;
     for (uint16_t i = 0; i < io->egress.ops_n; i++) {
-        struct io_uring_sqe *sqe = sqe_take(io);
+        struct io_uring_sqe *sqe = ring_sqe_take(io);
         if (sqe)
             prepare_send(io, sqe, i);
         else
@@ -232,6 +237,8 @@ static void prepare(struct io *io)
     refill(io);
     arm_wake(io);
     step_list(io);
+    if (((struct ring *)io->state)->watches_listed_n)
+        ring_watch_step(io);
     prepare_sends(io);
     io->counters.submits += io_uring_sq_ready(&((struct ring *)io->state)->uring) > 0;
 }
@@ -312,8 +319,8 @@ static int ring_wait(struct io *io, int64_t until_us)
     for (unsigned round = 0; !failed && round < RING_ROUNDS_MAX; round++) {
         prepare(io);
         failed = step(io, IO_WAIT_DATAGRAMS, step_us(io, until_us, drains, was_starved), true);
-        drains =
-            ring->listed_n > 0 && !ring->starved && io->received_n - first < RING_WAIT_DATAGRAMS;
+        drains = ring->listed_n + ring->watches_listed_n > 0 && !ring->starved &&
+                 io->received_n - first < RING_WAIT_DATAGRAMS;
         if (drains)
             continue;
         if (ring->starved || io_pending(io) || io->now_us >= until_us)
@@ -363,6 +370,21 @@ static void ring_close(struct io *io, uint16_t index)
     ring_list(io->state, &io->sockets[index], index);
 }
 
+/* Watches that were ended make room in the table now. What else has come waits for io_next(). */
+static void ring_reclaim(struct io *io)
+{
+    struct ring *ring = io->state;
+    if (ring_attach(ring))
+        return;
+    ring->jammed = false;
+    for (unsigned i = 0; i < RECLAIM_ROUNDS_MAX && io->watches_closing_n; i++) {
+        ring_watch_step(io);
+        if (enter(io, 0, 0, false))
+            return;
+        ring_reap(io);
+    }
+}
+
 /* The kernel lets go of every slot and socket before the ring goes, so that ports are free at once.
  * From another thread than the owner, which has ended then, the kernel has done that itself. */
 static void ring_exit(struct io *io)
@@ -375,10 +397,14 @@ static void ring_exit(struct io *io)
             ring_list(ring, socket, (uint16_t)i);
         }
     }
+    for (uint32_t i = 0; i < io->watches_fresh; i++)
+        if (io->watches[i].state == IO_WATCH_OPEN)
+            io_unwatch(io, (uint16_t)i);
     int failed = ring_attach(ring);
-    for (unsigned i = 0; i < EXIT_ROUNDS_MAX && io->sockets_n && !failed; i++) {
+    for (unsigned i = 0; i < EXIT_ROUNDS_MAX && io->sockets_n + io->watches_n && !failed; i++) {
         step_list(io);
-        if (io->sockets_n)
+        ring_watch_step(io);
+        if (io->sockets_n + io->watches_n)
             failed = step(io, 1, EXIT_ROUND_US, false);
     }
     ring_free(io);
@@ -410,6 +436,9 @@ const struct engine ring_engine = {
     .exit = ring_exit,
     .open = ring_open,
     .close = ring_close,
+    .watch = ring_watch,
+    .unwatch = ring_unwatch,
+    .reclaim = ring_reclaim,
     .wait = ring_wait,
     .poll = ring_poll,
     .submit = ring_submit,

@@ -104,6 +104,12 @@ static void on_completion(struct io *io, const struct io_uring_cqe *cqe)
     case RING_WAKE:
         on_wake(io, cqe);
         return;
+    case RING_WATCH:
+        ring_on_watch(io, gen, index, cqe);
+        return;
+    case RING_UNWATCH:
+        ring_on_unwatch(io, gen, index, cqe->res);
+        return;
     }
 }
 

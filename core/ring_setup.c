@@ -121,12 +121,16 @@ static int buffers_make(struct io *io, struct ring *ring, const struct io_config
 
 int ring_init(struct io *io, const struct io_config *config)
 {
-    size_t map_bytes = sizeof(struct ring) + config->sockets_max * sizeof(uint16_t);
+    /* While a list is worked off, all that are not in it may be added behind it. */
+    size_t sockets_n = 2 * (size_t)config->sockets_max;
+    size_t watches_n = 2 * (size_t)config->watches_max;
+    size_t map_bytes = sizeof(struct ring) + (sockets_n + watches_n) * sizeof(uint16_t);
     struct ring *ring =
         mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (ring == MAP_FAILED)
         return -errno;
     ring->map_bytes = map_bytes;
+    ring->watches_listed = ring->listed + sockets_n;
     ring->receive_header =
         (struct msghdr){.msg_namelen = SLOT_NAME_BYTES, .msg_controllen = SLOT_CONTROL_BYTES};
     struct io_uring_params params;

@@ -28,8 +28,7 @@ uint32_t udp_receive_bytes(uint32_t packets_per_second)
                                RECEIVE_BYTES_MAX);
 }
 
-/* By force where the system lets us, else up to its limit. Returns what was granted, undoubled. */
-static uint32_t buffer_set(int fd, int option, int force, uint32_t bytes)
+uint32_t udp_buffer_set(int fd, int option, int force, uint32_t bytes)
 {
     int want = (int)bytes, have = 0;
     socklen_t have_bytes = sizeof(have);
@@ -85,29 +84,34 @@ static int bind_patiently(int fd, struct addr *local, const struct udp_options *
     return failed;
 }
 
+int udp_bind(int fd, struct addr *local, const struct udp_options *options)
+{
+    int failed = flags_set(fd, local->sa.sa_family, options);
+    if (!failed)
+        failed = bind_patiently(fd, local, options);
+    socklen_t bytes = sizeof(*local);
+    if (!failed && getsockname(fd, &local->sa, &bytes) != 0)
+        failed = -errno;
+    return failed;
+}
+
 int udp_open(struct udp_socket *out, const struct addr *local, const struct udp_options *options)
 {
-    int family = local->sa.sa_family;
-    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(local->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
 
     struct addr bound = *local;
-    int failed = flags_set(fd, family, options);
-    if (!failed)
-        failed = bind_patiently(fd, &bound, options);
-    socklen_t bytes = sizeof(bound);
-    if (!failed && getsockname(fd, &bound.sa, &bytes) != 0)
-        failed = -errno;
+    int failed = udp_bind(fd, &bound, options);
     if (failed) {
         close(fd);
         return failed;
     }
 
     uint32_t want = options->receive_bytes ? options->receive_bytes : RECEIVE_BYTES_MIN;
-    uint32_t granted = buffer_set(fd, SO_RCVBUF, SO_RCVBUFFORCE, want);
-    buffer_set(fd, SO_SNDBUF, SO_SNDBUFFORCE,
-               options->send_bytes ? options->send_bytes : SEND_BYTES);
+    uint32_t granted = udp_buffer_set(fd, SO_RCVBUF, SO_RCVBUFFORCE, want);
+    udp_buffer_set(fd, SO_SNDBUF, SO_SNDBUFFORCE,
+                   options->send_bytes ? options->send_bytes : SEND_BYTES);
     *out = (struct udp_socket){
         .fd = fd, .local = bound, .receive_bytes = granted, .receive_refused = granted < want};
     return 0;

@@ -35,4 +35,12 @@ uint32_t udp_receive_bytes(uint32_t packets_per_second);
 int udp_open(struct udp_socket *socket, const struct addr *local,
              const struct udp_options *options);
 
+/* What udp_open() does with a socket of its own, for net/tcp_open.c: flags, and a port of the range
+ * as above; fills in the port. 0 or -errno; the fd stays the caller's. */
+int udp_bind(int fd, struct addr *local, const struct udp_options *options);
+
+/* A buffer of `bytes` by force where the system lets us, else up to its limit. Returns what was
+ * granted, undoubled. */
+uint32_t udp_buffer_set(int fd, int option, int force, uint32_t bytes);
+
 #endif

@@ -275,6 +275,7 @@ static void take_events(struct worker *w)
             if (w->socket_of_io[event.socket] != DEMUX_NONE)
                 event_socket_dead(w, w->socket_of_io[event.socket], event.error);
             break;
+        case IO_READY:
         case IO_WOKEN:
             break;
         }

@@ -18,6 +18,7 @@ sluice_test_folder(core
     table
     timer
     trace
-  THREADS clock io io_faults io_missing mailbox
+    watch
+  THREADS clock io io_faults io_missing mailbox watch
   SOURCES core_io_rig.c
   LIBS sluice_core)

@@ -25,7 +25,8 @@ void rig_open(struct rig *rig, enum io_engine engine, const struct rig_config *c
     struct io_config io_config = {.engine = engine,
                                   .without = config->without,
                                   .sockets_max = config->sockets_max,
-                                  .standing_max = config->standing_max};
+                                  .standing_max = config->standing_max,
+                                  .watches_max = config->watches_max};
     ck_assert_int_eq(io_init(&rig->io, &io_config, &rig->slab), 0);
     if (engine != IO_ENGINE_AUTO)
         ck_assert_int_eq(io_engine_of(rig->io), engine);
@@ -158,6 +159,9 @@ void rig_drain(struct rig *rig, int64_t wait_us)
             break;
         case IO_WOKEN:
             rig->woken_n++;
+            break;
+        case IO_READY:
+            rig->ready_n++;
             break;
         case IO_SOCKET_DEAD:
             rig->dead_n++;

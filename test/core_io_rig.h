@@ -15,14 +15,14 @@ struct rig {
     struct io *io;
     enum io_engine engine;
     /* What rig_drain() saw. */
-    uint32_t datagrams_n, failed_n, failed_packets_n, woken_n, dead_n;
+    uint32_t datagrams_n, failed_n, failed_packets_n, woken_n, dead_n, ready_n;
     int last_error;
     uint32_t last_tag;
     struct io_event last;
 };
 
 struct rig_config {
-    uint32_t slots_n, sockets_max, standing_max, without;
+    uint32_t slots_n, sockets_max, standing_max, without, watches_max;
 };
 
 extern const struct rig_config rig_usual; /* 1024 slots, 8 sockets, 256 may stand */

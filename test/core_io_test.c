@@ -658,6 +658,7 @@ START_TEST(configurations_are_checked)
         {.sockets_max = 1, .standing_max = 63},
         {.sockets_max = 1, .standing_max = 96},
         {.sockets_max = 1, .standing_max = 65536},
+        {.sockets_max = 1, .standing_max = 64, .watches_max = IO_WATCHES_MAX + 1},
     };
     struct slab slab;
     ck_assert_int_eq(slab_init(&slab, 128, 0, false), 0);

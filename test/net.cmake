@@ -10,12 +10,16 @@ sluice_test_folder(net
     dtls
     dtlspeer
     features
+    frame
     keyframe
     limits
     recovery
     report
     route
     srtp
+    tcp
+    tcp_open
+    tcp_storm
     udp
     worker
     wrap
@@ -24,4 +28,5 @@ sluice_test_folder(net
     dtls_rig.c
     heap.c # counts heap calls
     net_rig.c
+    net_tcp_rig.c
   LIBS sluice_net)
