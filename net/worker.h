@@ -15,6 +15,8 @@
 
 #include <stdatomic.h>
 
+struct certificate;
+
 struct worker_config {
     uint16_t index;
     enum io_engine engine;
@@ -24,8 +26,9 @@ struct worker_config {
     bool huge_pages;
     uint32_t sockets_max, transports_max, producers_max, consumers_max;
     struct retain_rule retain_rule;
-    int cpu;       /* pin to it; -1: not */
-    uint64_t seed; /* hashes, jitter of reports */
+    const struct certificate *certificate; /* what DTLS peers are shown; outlives the worker */
+    int cpu;                               /* pin to it; -1: not */
+    uint64_t seed;                         /* hashes, jitter of reports */
 };
 
 /* Everything that a worker counts; relaxed stores by the worker, read by the control thread at any
