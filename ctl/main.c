@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ctl/main.c - sluiced: options, start, the control thread's loop, end. */
 #include "ctl/control.h"
+#include "net/dtls.h"
 #include "rtp/seal.h"
 
 #include <errno.h>
@@ -295,14 +296,20 @@ int main(int argc, char **argv)
     int status = configure(&config, argc, argv, &check);
     if (status >= 0)
         return status;
-    if (check) {
-        if (check_certificate(&config) != 0)
-            return EXIT_USAGE;
-        puts("sluiced: the configuration is right");
-        return 0;
+    if (dtls_library_init() != 0) {
+        fputs("sluiced: wolfSSL does not start\n", stderr);
+        return EXIT_FAILURE;
     }
-    log_set(config.log_level, config.log_format);
-    heap_set();
-    limits_raise();
-    return run(&config);
+    if (check) {
+        status = check_certificate(&config) == 0 ? EXIT_SUCCESS : EXIT_USAGE;
+        if (status == EXIT_SUCCESS)
+            puts("sluiced: the configuration is right");
+    } else {
+        log_set(config.log_level, config.log_format);
+        heap_set();
+        limits_raise();
+        status = run(&config);
+    }
+    dtls_library_exit();
+    return status;
 }

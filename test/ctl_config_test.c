@@ -5,6 +5,7 @@
 #include "ctl/http.h"
 #include "ctl/listen.h"
 #include "ctl/render.h"
+#include "net/dtls.h"
 #include "test/ctl_rig.h"
 #include "test/suite.h"
 
@@ -138,6 +139,7 @@ START_TEST(test_certificate)
     struct control *control = malloc(sizeof(*control));
     char folder[] = "/tmp/sluice-test-XXXXXX", why[CONFIG_ERROR_BYTES] = "";
     ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(dtls_library_init(), 0);
     ck_assert_int_eq(certificate_make(&made), 0);
     rig_config(&config, 1);
     snprintf(config.certificate_path, sizeof(config.certificate_path), "%s/c.pem", folder);
@@ -164,6 +166,7 @@ START_TEST(test_certificate)
     unlink(config.key_path);
     rmdir(folder);
     certificate_exit(&made);
+    dtls_library_exit();
 }
 
 END_TEST

@@ -7,6 +7,7 @@
 #include "ctl/close.h"
 #include "ctl/control.h"
 #include "ctl/jsonrpc.h"
+#include "net/dtls.h"
 #include "test/fake_worker.h"
 
 #include <stdio.h>
@@ -31,6 +32,7 @@ static struct control *control_get(void)
     config.log_level = LOG_LEVEL_NONE;
     log_set(LOG_LEVEL_NONE, LOG_FORMAT_TEXT);
     ASSERT(config_check(&config, why));
+    ASSERT(dtls_library_init() == 0);
     ASSERT(mkdtemp(folder) != NULL);
     snprintf(config.socket, sizeof(config.socket), "%s/s", folder);
     config.socket_given = true;
