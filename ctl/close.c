@@ -44,12 +44,27 @@ static void on_object_closed(struct control *control, struct errand *errand,
         request_result(request, NULL);
 }
 
+/* The last socket of a WebRTC server is gone, and with it the server. */
+static void server_end(struct control *control, struct webrtc_server *server)
+{
+    struct request *request = server->closer;
+    control->closed_n++;
+    model_free(&control->model, &server->o);
+    if (request)
+        request_result(request, NULL);
+}
+
 static void on_socket_closed(struct control *control, struct errand *errand,
                              const struct outcome *outcome)
 {
+    struct socket *socket = errand->object;
+    struct webrtc_server *server = socket->server;
     struct request *request = errand->request;
     index_back(control, errand, OBJECT_SOCKET, outcome);
-    free(errand->object);
+    texts_drop(&control->model.texts, socket->announced);
+    free(socket);
+    if (server && --server->sockets_n == 0 && server->o.closing)
+        server_end(control, server);
     if (request)
         request_result(request, NULL);
 }
@@ -102,23 +117,23 @@ void close_socket(struct control *control, struct socket *socket, struct request
     control_errand(control, socket->worker, &socket->close);
 }
 
-/* The transport itself, when nothing hangs on it any more. */
+/* The transport itself, when nothing hangs on it any more. The last command's outcome answers. */
 static void transport_end(struct control *control, struct transport *transport,
                           struct request *request, enum notice notice)
 {
-    struct socket *rtp = transport->rtp;
-    struct socket *rtcp = transport->rtcp == rtp ? NULL : transport->rtcp;
+    struct socket *ending[TRANSPORT_SOCKETS_MAX];
+    size_t ending_n = 0;
     if (notice != NOTICE_N)
         notify(control, notice, &transport->o, NULL);
     object_leave(control, &transport->o);
-    bool rtp_ends = --rtp->transports_n == 0;
-    bool rtcp_ends = rtcp && --rtcp->transports_n == 0;
-    object_post(control, &transport->o, COMMAND_TRANSPORT_CLOSE,
-                rtp_ends || rtcp_ends ? NULL : request);
-    if (rtp_ends)
-        close_socket(control, rtp, rtcp_ends ? NULL : request);
-    if (rtcp_ends)
-        close_socket(control, rtcp, request);
+    for (size_t i = 0; i < transport->sockets_n; i++) {
+        struct socket *socket = transport->sockets[i];
+        if (--socket->transports_n == 0 && !socket->server)
+            ending[ending_n++] = socket;
+    }
+    object_post(control, &transport->o, COMMAND_TRANSPORT_CLOSE, ending_n > 0 ? NULL : request);
+    for (size_t i = 0; i < ending_n; i++)
+        close_socket(control, ending[i], i + 1 < ending_n ? NULL : request);
 }
 
 void close_transport(struct control *control, struct transport *transport, struct request *request,
@@ -163,4 +178,41 @@ void close_router(struct control *control, struct router *router, struct request
     model_free(&control->model, &router->o);
     if (request && !waits)
         request_result(request, NULL);
+}
+
+void close_server(struct control *control, struct webrtc_server *server, struct request *request,
+                  enum notice notice)
+{
+    struct webrtc *webrtc = NULL;
+    LIST_EACH(webrtc, &server->transports, struct webrtc, link)
+    close_transport(control, webrtc->transport, NULL, NOTICE_TRANSPORT_LISTENSERVERCLOSE);
+    if (notice != NOTICE_N)
+        notify(control, notice, &server->o, NULL);
+    object_leave(control, &server->o);
+    server->closer = request;
+    size_t n = (size_t)control->model.places_n * server->infos_n;
+    for (size_t i = 0; i < n; i++) {
+        struct socket *socket = server->sockets[i];
+        server->sockets[i] = NULL;
+        if (socket)
+            close_socket(control, socket, NULL);
+    }
+    if (server->sockets_n == 0)
+        server_end(control, server);
+}
+
+void close_server_on(struct control *control, struct webrtc_server *server, uint16_t worker)
+{
+    bool remains = false;
+    for (size_t i = 0; i < server->infos_n; i++) {
+        size_t at = (size_t)worker * server->infos_n + i;
+        struct socket *socket = server->sockets[at];
+        server->sockets[at] = NULL;
+        if (socket)
+            close_socket(control, socket, NULL);
+    }
+    for (uint16_t i = 0; i < control->model.places_n; i++)
+        remains |= model_server_is_on(server, i);
+    if (!remains)
+        close_server(control, server, NULL, NOTICE_WEBRTCSERVER_WORKERCLOSE);
 }

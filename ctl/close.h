@@ -3,9 +3,9 @@
  * consumers, producers, transports, sockets.
  *
  * `notice` is what the object's subscribers are told (NOTICE_N: nothing); what hangs on it is told
- * mediasoup's reasons: transportclose, producerclose, routerclose. The objects are gone from the
- * model at once; `request` (or NULL) is answered when the worker has done the last of it. Needs no
- * memory. Threads: the control thread's. */
+ * mediasoup's reasons: transportclose, producerclose, routerclose, listenserverclose. The objects
+ * are gone from the model at once; `request` (or NULL) is answered when the worker has done the
+ * last of it. Needs no memory. Threads: the control thread's. */
 #ifndef CTL_CLOSE_H
 #define CTL_CLOSE_H
 
@@ -19,6 +19,13 @@ void close_transport(struct control *control, struct transport *transport, struc
                      enum notice notice);
 void close_router(struct control *control, struct router *router, struct request *request,
                   enum notice notice);
+
+/* A WebRTC server: first its transports, on whatever workers they are. */
+void close_server(struct control *control, struct webrtc_server *server, struct request *request,
+                  enum notice notice);
+
+/* Its sockets on a worker that has died; with the last of them the server itself. */
+void close_server_on(struct control *control, struct webrtc_server *server, uint16_t worker);
 
 /* A socket that no transport uses. */
 void close_socket(struct control *control, struct socket *socket, struct request *request);

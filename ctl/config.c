@@ -11,11 +11,28 @@
 static const char *const engine_names[] = {"auto", "uring", "mmsg", NULL};
 static const char *const log_names[] = {"text", "json", NULL};
 static const char *const level_names[] = {"none", "error", "warn", "info", "debug", NULL};
-static const char *const key_names[] = {"socket",     "workers",     "io",           "without",
-                                        "slots",      "retainSlots", "hugePages",    "pin",
-                                        "sockets",    "transports",  "producers",    "consumers",
-                                        "plannedPps", "portRange",   "retention",    "logLevel",
-                                        "log",        "metricsPort", "drainSeconds", NULL};
+static const char *const key_names[] = {"socket",
+                                        "workers",
+                                        "io",
+                                        "without",
+                                        "slots",
+                                        "retainSlots",
+                                        "hugePages",
+                                        "pin",
+                                        "sockets",
+                                        "transports",
+                                        "producers",
+                                        "consumers",
+                                        "plannedPps",
+                                        "portRange",
+                                        "retention",
+                                        "logLevel",
+                                        "log",
+                                        "metricsPort",
+                                        "drainSeconds",
+                                        "dtlsCertificateFile",
+                                        "dtlsPrivateKeyFile",
+                                        NULL};
 
 static uint32_t processors_n(void)
 {
@@ -157,6 +174,13 @@ static void read_ports(const struct fields *f, struct config *config)
         fields_fail(&range, "max", "min and max, in this order");
 }
 
+static void read_path(const struct fields *f, const char *key, char out[CONFIG_FILE_PATH_BYTES])
+{
+    const char *path = NULL;
+    if (fields_string(f, key, FIELD_OPTIONAL, 0, CONFIG_FILE_PATH_BYTES - 1, &path))
+        memcpy(out, path, strlen(path) + 1);
+}
+
 static void read_names(const struct fields *f, struct config *config)
 {
     const char *path = NULL;
@@ -196,6 +220,8 @@ bool config_read(struct config *config, const json_t *value, struct field_error 
     read_retention(&f, &config->retain_rule);
     read_u16(&f, "metricsPort", 0, &config->metrics_port);
     read_u32(&f, "drainSeconds", 0, 86400, &config->drain_seconds);
+    read_path(&f, "dtlsCertificateFile", config->certificate_path);
+    read_path(&f, "dtlsPrivateKeyFile", config->key_path);
     return fields_ok(&f);
 }
 
@@ -247,6 +273,11 @@ bool config_check(struct config *config, char why[CONFIG_ERROR_BYTES])
         snprintf(why, CONFIG_ERROR_BYTES, "retention.floorMs must not be more than ceilingMs");
         return false;
     }
+    if (!config->certificate_path[0] != !config->key_path[0]) {
+        snprintf(why, CONFIG_ERROR_BYTES,
+                 "dtlsCertificateFile and dtlsPrivateKeyFile must be given together");
+        return false;
+    }
     if (config->pin && config->workers_n > processors_n()) {
         snprintf(why, CONFIG_ERROR_BYTES, "pin: %u workers but %u processors", config->workers_n,
                  processors_n());
@@ -290,5 +321,7 @@ json_t *config_json(const struct config *config)
     json_object_set_new(value, "log", json_string(log_names[config->log_format]));
     json_object_set_new(value, "metricsPort", json_integer(config->metrics_port));
     json_object_set_new(value, "drainSeconds", json_integer(config->drain_seconds));
+    json_object_set_new(value, "dtlsCertificateFile", json_string(config->certificate_path));
+    json_object_set_new(value, "dtlsPrivateKeyFile", json_string(config->key_path));
     return value;
 }

@@ -13,6 +13,7 @@
 
 enum {
     CONFIG_PATH_BYTES = 108, /* sun_path of a Unix socket */
+    CONFIG_FILE_PATH_BYTES = 512,
     CONFIG_WORKERS_MAX = 256,
     CONFIG_FILE_BYTES_MAX = 1 << 16,
     CONFIG_ERROR_BYTES = 512,
@@ -35,6 +36,8 @@ struct config {
     uint32_t planned_pps; /* packets a second that come into one socket: sizes receive buffers */
     uint16_t port_min, port_max; /* for transports that name no port; 0: the system's */
     struct retain_rule retain_rule;
+    char certificate_path[CONFIG_FILE_PATH_BYTES], key_path[CONFIG_FILE_PATH_BYTES]; /* PEM, for
+        DTLS; "": made at each start */
     enum log_level log_level;
     enum log_format log_format;
     uint16_t metrics_port; /* 0: none */

@@ -120,6 +120,12 @@ static void close_tied(struct control *control, uint64_t serial)
         if (router->tied && router->o.owner == serial)
             close_router(control, router, NULL, NOTICE_ROUTER_CLOSE);
     }
+    struct webrtc_server *server = NULL;
+    LIST_EACH(server, &control->model.servers, struct webrtc_server, link)
+    {
+        if (server->tied && server->o.owner == serial)
+            close_server(control, server, NULL, NOTICE_WEBRTCSERVER_CLOSE);
+    }
 }
 
 static void disconnect(struct control *control, struct conn *conn)
@@ -492,8 +498,9 @@ bool control_turn(struct control *control, int timeout_ms)
 
 /* ---- start and end ---- */
 
-static struct worker_config worker_config_of(const struct config *config, uint32_t index)
+static struct worker_config worker_config_of(const struct control *control, uint32_t index)
 {
+    const struct config *config = &control->config;
     struct worker_config worker = {
         .index = (uint16_t)index,
         .engine = config->engine,
@@ -506,10 +513,26 @@ static struct worker_config worker_config_of(const struct config *config, uint32
         .producers_max = config->producers_max,
         .consumers_max = config->consumers_max,
         .retain_rule = config->retain_rule,
+        .certificate = &control->certificate,
         .cpu = config->pin ? listen_processor(index) : -1,
     };
     random_bytes(&worker.seed, sizeof(worker.seed));
     return worker;
+}
+
+/* The operator's, or one made anew: then peers see another fingerprint after each start, which is
+ * as good, because each session tells it. */
+static int certificate_get(struct control *control, char why[CONFIG_ERROR_BYTES])
+{
+    const struct config *config = &control->config;
+    if (config->certificate_path[0])
+        return certificate_load(&control->certificate, config->certificate_path, config->key_path,
+                                why);
+    int failed = certificate_make(&control->certificate);
+    if (failed)
+        snprintf(why, CONFIG_ERROR_BYTES, "no certificate for DTLS could be made: %s",
+                 strerror(-failed));
+    return failed;
 }
 
 static void workers_stop(struct control *control, uint32_t n)
@@ -523,7 +546,7 @@ static void workers_stop(struct control *control, uint32_t n)
 static int workers_start(struct control *control, char why[CONFIG_ERROR_BYTES])
 {
     for (uint32_t i = 0; i < control->config.workers_n; i++) {
-        struct worker_config config = worker_config_of(&control->config, i);
+        struct worker_config config = worker_config_of(control, i);
         struct worker *worker = NULL;
         int failed = worker_init(&worker, &config);
         if (!failed) {
@@ -594,6 +617,7 @@ static void doors_close(struct control *control)
     }
     json_decref(control->no_params);
     free(control->desks);
+    certificate_exit(&control->certificate);
 }
 
 int control_init(struct control *control, const struct config *config, bool signals,
@@ -616,6 +640,8 @@ int control_init(struct control *control, const struct config *config, bool sign
     int failed = control->desks ? 0 : -ENOMEM;
     if (!failed && signals) /* before the workers: their threads must not take them */
         failed = signals_take(control);
+    if (!failed)
+        failed = certificate_get(control, why);
     if (!failed)
         failed = doors_open(control, why);
     if (!failed)
@@ -653,6 +679,17 @@ static void disconnect_all(struct control *control)
     control->conns_high = 0;
 }
 
+/* What the workers have said and nobody takes any more. */
+static void outcomes_drop(struct worker *worker)
+{
+    const struct outcome *outcome = NULL;
+    while ((outcome = worker_outcome(worker))) {
+        if (outcome->cookie == 0)
+            control_event_drop(outcome);
+        worker_outcome_done(worker);
+    }
+}
+
 void control_exit(struct control *control)
 {
     disconnect_all(control);
@@ -668,8 +705,10 @@ void control_exit(struct control *control)
             errand_finish(control, errand, &outcome);
         }
     }
-    for (uint32_t i = 0; i < control->config.workers_n; i++)
+    for (uint32_t i = 0; i < control->config.workers_n; i++) {
+        outcomes_drop(control->desks[i].worker);
         worker_exit(control->desks[i].worker);
+    }
     ASSERT(control->requests_n == 0);
     model_exit(&control->model);
     doors_close(control);

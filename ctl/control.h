@@ -14,6 +14,7 @@
 #include "ctl/errand.h"
 #include "ctl/model.h"
 #include "ctl/request.h"
+#include "net/certificate.h"
 
 enum {
     CONTROL_CONNS_MAX = 1024,
@@ -22,6 +23,7 @@ enum {
     CONTROL_TRIM_CLOSED = 64, /* objects closed since memory was last given back */
     CONTROL_APP_DATA_BYTES_MAX = 16384,
     CONTROL_ROUTERS_MAX = 65536,
+    CONTROL_SERVERS_MAX = 4096,
     CONTROL_RETRY_US = 50000, /* a closing ring holds its port that long at most */
     CONTROL_RETRY_STEP_US = 5000,
 };
@@ -44,7 +46,8 @@ enum {
     X(G, transports, "live transports")                                                            \
     X(G, producers, "live producers")                                                              \
     X(G, consumers, "live consumers")                                                              \
-    X(G, sockets, "UDP sockets of live transports")                                                \
+    X(G, webrtc_servers, "live WebRTC servers")                                                    \
+    X(G, sockets, "sockets of live transports and WebRTC servers")                                 \
     X(G, workers_dead, "workers that have stopped by themselves")                                  \
     X(G, draining, "1 while the relay takes nothing new")                                          \
     X(G, resident_bytes, "resident memory of the process")
@@ -60,7 +63,8 @@ struct http;
 struct control {
     struct config config;
     struct model model;
-    struct desk *desks; /* config.workers_n */
+    struct certificate certificate; /* what DTLS peers are shown */
+    struct desk *desks;             /* config.workers_n */
     struct conn *conns[CONTROL_CONNS_MAX];
     struct control_count count;
     struct http *http; /* NULL without a metrics port */
@@ -110,6 +114,7 @@ void dispatch(struct control *control, struct request *request);
 
 /* ctl/event.c: something a worker says by itself. */
 void control_event(struct control *control, uint16_t worker, const struct outcome *outcome);
+void control_event_drop(const struct outcome *outcome); /* nobody wants it: frees what it carries */
 void control_worker_died(struct control *control, uint16_t worker);
 
 #endif

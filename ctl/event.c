@@ -6,6 +6,9 @@
 #include "ctl/notify.h"
 #include "ctl/show.h"
 #include "ctl/tuple.h"
+#include "ctl/webrtc.h"
+
+#include <stdlib.h>
 
 /* The live object that an event is about; NULL when its close is under way. */
 static void *object_of(const struct control *control, uint16_t worker,
@@ -92,6 +95,14 @@ static void on_trace(struct control *control, struct object *object,
     notify(control, notice, object, json_pack("{s:o}", "trace", what));
 }
 
+static bool transport_listens_on(const struct transport *transport, const struct socket *socket)
+{
+    bool does = false;
+    for (size_t i = 0; i < transport->sockets_n; i++)
+        does |= transport->sockets[i] == socket;
+    return does;
+}
+
 /* Everybody who uses the socket is told; it is for them to close and make anew. */
 static void on_socket_dead(struct control *control, const struct socket *socket)
 {
@@ -104,10 +115,12 @@ static void on_socket_dead(struct control *control, const struct socket *socket)
     {
         LIST_EACH(transport, &router->transports, struct transport, link)
         {
-            if (transport->rtp == socket || transport->rtcp == socket)
+            if (transport_listens_on(transport, socket))
                 notify(control, NOTICE_TRANSPORT_SOCKETDEAD, &transport->o, NULL);
         }
     }
+    if (socket->server && !socket->server->o.closing)
+        notify(control, NOTICE_WEBRTCSERVER_SOCKETDEAD, &socket->server->o, NULL);
 }
 
 void control_worker_died(struct control *control, uint16_t worker)
@@ -124,12 +137,33 @@ void control_worker_died(struct control *control, uint16_t worker)
         if (router->o.worker == worker)
             close_router(control, router, NULL, NOTICE_ROUTER_WORKERCLOSE);
     }
+    struct webrtc_server *server = NULL;
+    LIST_EACH(server, &control->model.servers, struct webrtc_server, link)
+    close_server_on(control, server, worker);
     for (uint32_t i = 0; i < control->config.workers_n; i++)
         lives |= !control->desks[i].dead;
     if (!lives) {
         log_error("worker", "no worker is left");
         control->failed = control->stopping = true;
     }
+}
+
+/* What ICE and DTLS say. */
+static void on_webrtc(struct control *control, struct transport *transport,
+                      const struct outcome *outcome)
+{
+    if (outcome->event == EVENT_ICE_STATE)
+        webrtc_on_ice_state(control, transport, outcome->ice_state);
+    else if (outcome->event == EVENT_ICE_SELECTED)
+        webrtc_on_selected(control, transport, &outcome->selected);
+    else
+        webrtc_on_dtls_state(control, transport, outcome->dtls_state, outcome->payload);
+}
+
+void control_event_drop(const struct outcome *outcome)
+{
+    if (outcome->event == EVENT_DTLS_STATE)
+        free(outcome->payload);
 }
 
 void control_event(struct control *control, uint16_t worker, const struct outcome *outcome)
@@ -139,13 +173,24 @@ void control_event(struct control *control, uint16_t worker, const struct outcom
         return;
     }
     void *object = object_of(control, worker, outcome);
-    if (!object)
+    struct transport *transport = outcome->object == OBJECT_TRANSPORT ? object : NULL;
+    if (!object) {
+        control_event_drop(outcome);
         return;
+    }
     switch (outcome->event) {
     case EVENT_TUPLE:
     case EVENT_RTCP_TUPLE:
-        if (outcome->object == OBJECT_TRANSPORT)
-            on_tuple(control, object, outcome);
+        if (transport && !transport->webrtc)
+            on_tuple(control, transport, outcome);
+        return;
+    case EVENT_ICE_STATE:
+    case EVENT_ICE_SELECTED:
+    case EVENT_DTLS_STATE:
+        if (transport && transport->webrtc)
+            on_webrtc(control, transport, outcome);
+        else
+            control_event_drop(outcome);
         return;
     case EVENT_SCORE:
         if (outcome->object == OBJECT_CONSUMER)

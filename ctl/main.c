@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ctl/main.c - sluiced: options, start, the control thread's loop, end. */
 #include "ctl/control.h"
+#include "net/dtls.h"
 #include "rtp/seal.h"
 
 #include <errno.h>
@@ -27,6 +28,8 @@ static const char usage[] =
     "  --planned-pps N       packets a second that one socket receives; sizes receive buffers\n"
     "  --huge-pages          transparent huge pages for the slots\n"
     "  --metrics-port N      serve /metrics on 127.0.0.1:N\n"
+    "  --dtls-cert FILE      certificate shown to DTLS peers, PEM (default: made at each start)\n"
+    "  --dtls-key FILE       its private key, PEM\n"
     "  --drain-seconds N     how long SIGTERM waits for rooms to end (default 30)\n"
     "  --log text|json       form of the log on standard error\n"
     "  --log-level LEVEL     none, error, warn, info or debug\n"
@@ -52,6 +55,8 @@ enum option_id {
     OPTION_HUGE,
     OPTION_METRICS,
     OPTION_DRAIN,
+    OPTION_CERTIFICATE,
+    OPTION_KEY,
     OPTION_LOG,
     OPTION_LEVEL,
     OPTION_WITHOUT,
@@ -71,6 +76,8 @@ static const struct option options[] = {
     {"huge-pages", no_argument, NULL, OPTION_HUGE},
     {"metrics-port", required_argument, NULL, OPTION_METRICS},
     {"drain-seconds", required_argument, NULL, OPTION_DRAIN},
+    {"dtls-cert", required_argument, NULL, OPTION_CERTIFICATE},
+    {"dtls-key", required_argument, NULL, OPTION_KEY},
     {"log", required_argument, NULL, OPTION_LOG},
     {"log-level", required_argument, NULL, OPTION_LEVEL},
     {"without", required_argument, NULL, OPTION_WITHOUT},
@@ -116,6 +123,8 @@ static int option_read(struct config *config, int option, const char *text)
         {OPTION_PPS, "plannedPps"},
         {OPTION_METRICS, "metricsPort"},
         {OPTION_DRAIN, "drainSeconds"},
+        {OPTION_CERTIFICATE, "dtlsCertificateFile"},
+        {OPTION_KEY, "dtlsPrivateKeyFile"},
         {OPTION_LOG, "log"},
         {OPTION_LEVEL, "logLevel"},
         {OPTION_WITHOUT, "without"},
@@ -130,10 +139,11 @@ static int option_read(struct config *config, int option, const char *text)
     }
     if (!key)
         return 0;
-    json_t *value = option == OPTION_WITHOUT  ? without_list(text)
-                    : option == OPTION_SOCKET ? json_string(text)
-                    : text                    ? option_value(text)
-                                              : json_true();
+    bool is_path = option == OPTION_SOCKET || option == OPTION_CERTIFICATE || option == OPTION_KEY;
+    json_t *value = option == OPTION_WITHOUT ? without_list(text)
+                    : is_path                ? json_string(text)
+                    : text                   ? option_value(text)
+                                             : json_true();
     json_t *object = json_pack("{s:o}", key, value);
     struct field_error err;
     field_error_clear(&err);
@@ -236,6 +246,20 @@ static void say_started(const struct control *control)
     }
 }
 
+/* Whether the files of a certificate are right is part of the configuration. */
+static int check_certificate(const struct config *config)
+{
+    char why[CERTIFICATE_ERROR_BYTES] = "";
+    struct certificate certificate = {0};
+    if (!config->certificate_path[0])
+        return 0;
+    int failed = certificate_load(&certificate, config->certificate_path, config->key_path, why);
+    certificate_exit(&certificate);
+    if (failed)
+        fprintf(stderr, "sluiced: %s\n", why);
+    return failed;
+}
+
 static int run(const struct config *config)
 {
     char why[CONFIG_ERROR_BYTES] = "";
@@ -272,12 +296,20 @@ int main(int argc, char **argv)
     int status = configure(&config, argc, argv, &check);
     if (status >= 0)
         return status;
-    if (check) {
-        puts("sluiced: the configuration is right");
-        return 0;
+    if (dtls_library_init() != 0) {
+        fputs("sluiced: wolfSSL does not start\n", stderr);
+        return EXIT_FAILURE;
     }
-    log_set(config.log_level, config.log_format);
-    heap_set();
-    limits_raise();
-    return run(&config);
+    if (check) {
+        status = check_certificate(&config) == 0 ? EXIT_SUCCESS : EXIT_USAGE;
+        if (status == EXIT_SUCCESS)
+            puts("sluiced: the configuration is right");
+    } else {
+        log_set(config.log_level, config.log_format);
+        heap_set();
+        limits_raise();
+        status = run(&config);
+    }
+    dtls_library_exit();
+    return status;
 }

@@ -16,13 +16,8 @@ const struct method notices[NOTICE_N] = {
 };
 
 static const char *const later[] = {
-    "transport.createWebRtc",
     "transport.createPipe",
     "transport.createDirect",
-    "transport.restartIce",
-    "transport.setMaxIncomingBitrate",
-    "transport.setMaxOutgoingBitrate",
-    "transport.setMinOutgoingBitrate",
     "transport.produceData",
     "transport.consumeData",
     "transport.sendRtcp",
@@ -33,8 +28,7 @@ static const char *const later[] = {
     "router.createAudioLevelObserver",
 };
 
-static const char *const later_nouns[] = {"webRtcServer.", "dataProducer.", "dataConsumer.",
-                                          "rtpObserver."};
+static const char *const later_nouns[] = {"dataProducer.", "dataConsumer.", "rtpObserver."};
 
 enum method_id method_find(const char *name)
 {

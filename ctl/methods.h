@@ -11,10 +11,26 @@
 
 #include "core/base.h"
 
-#define METHODS_LISTEN(p)                                                                          \
-    p " " p ".protocol " p ".ip " p ".announcedAddress " p ".announcedIp " p ".port " p            \
-      ".portRange " p ".portRange.min " p ".portRange.max " p ".flags " p ".flags.ipv6Only " p     \
-      ".flags.udpReusePort " p ".flags.shared " p ".sendBufferSize " p ".recvBufferSize "
+#define METHODS_LISTEN_INFO(p)                                                                     \
+    p ".protocol " p ".ip " p ".announcedAddress " p ".announcedIp " p ".exposeInternalIp " p      \
+      ".port " p ".portRange " p ".portRange.min " p ".portRange.max " p ".flags " p               \
+      ".flags.ipv6Only " p ".flags.udpReusePort " p ".sendBufferSize " p ".recvBufferSize "
+#define METHODS_LISTEN(p) p " " METHODS_LISTEN_INFO(p) p ".flags.shared "
+#define METHODS_LISTENS   "listenInfos " METHODS_LISTEN_INFO("listenInfos[]")
+#define METHODS_BOUND(p)  p " " p "[].ip " p "[].port " p "[].workerIndex " p "[].announcedAddress "
+#define METHODS_SERVER    METHODS_BOUND("udpSockets") METHODS_BOUND("tcpServers") "workerIndex "
+#define METHODS_ICE(p)                                                                             \
+    p "iceParameters " p "iceParameters.usernameFragment " p "iceParameters.password " p           \
+      "iceParameters.iceLite "
+#define METHODS_DTLS                                                                               \
+    "dtlsParameters dtlsParameters.role dtlsParameters.fingerprints "                              \
+    "dtlsParameters.fingerprints[].algorithm dtlsParameters.fingerprints[].value "
+#define METHODS_WEBRTC                                                                             \
+    "iceRole " METHODS_ICE(                                                                        \
+        "") "iceCandidates iceCandidates[].foundation "                                            \
+            "iceCandidates[].priority iceCandidates[].ip iceCandidates[].address "                 \
+            "iceCandidates[].protocol iceCandidates[].port iceCandidates[].type "                  \
+            "iceCandidates[].tcpType iceState " METHODS_DTLS "dtlsState "
 #define METHODS_TUPLE(p)                                                                           \
     p " " p ".localIp " p ".localAddress " p ".localPort " p ".remoteIp " p ".remotePort " p       \
       ".protocol "
@@ -42,7 +58,8 @@
 /* X(function, name, params, result) */
 #define METHOD_LIST(X)                                                                             \
     X(server_info, "server.info", "",                                                              \
-      "version protocolVersion pid startedAt uptimeSeconds state workers workers[].index "         \
+      "version protocolVersion pid startedAt uptimeSeconds state webRtcServers workers "           \
+      "workers[].index "                                                                           \
       "workers[].engine workers[].threadId workers[].alive workers[].missing "                     \
       "workers[].missing[].feature workers[].missing[].remedy")                                    \
     X(server_dump, "server.dump", "",                                                              \
@@ -51,13 +68,17 @@
       "connections[].subscriptions workers workers[].index workers[].routerIds "                   \
       "workers[].waitingCommands workers[].openCommands sharedSockets "                            \
       "sharedSockets[].workerIndex "                                                               \
-      "sharedSockets[].ip sharedSockets[].port sharedSockets[].transports")                        \
+      "sharedSockets[].ip sharedSockets[].port sharedSockets[].transports webRtcServers "          \
+      "webRtcServers[].id webRtcServers[].workerIndex webRtcServers[].tied "                       \
+      "webRtcServers[].transports " METHODS_BOUND("webRtcServers[].udpSockets")                    \
+          METHODS_BOUND("webRtcServers[].tcpServers"))                                             \
     X(server_stats, "server.stats", "",                                                            \
       "timestamp control totals drops workers workers[].index workers[].counters workers[].drops") \
     X(server_metrics, "server.metrics", "", "text")                                                \
     X(server_census, "server.census", "",                                                          \
-      METHODS_COUNTS("") "connections requests commands texts residentBytes workers "              \
-                         "workers[].index " METHODS_COUNTS("workers[]."))                          \
+      METHODS_COUNTS(                                                                              \
+          "") "webRtcServers connections requests commands texts residentBytes workers "           \
+              "workers[].index " METHODS_COUNTS("workers[]."))                                     \
     X(server_setLog, "server.setLog", "level format", "level format")                              \
     X(server_drain, "server.drain", "seconds", "state routers seconds")                            \
     X(server_shutdown, "server.shutdown", "", "state")                                             \
@@ -84,13 +105,33 @@
     X(router_list, "router.list", "",                                                              \
       "routers routers[].id routers[].workerIndex routers[].tied routers[].transports "            \
       "routers[].producers routers[].consumers")                                                   \
+    X(webrtcserver_create, "webRtcServer.create", "id workerIndex tied appData " METHODS_LISTENS,  \
+      "id " METHODS_SERVER)                                                                        \
+    X(webrtcserver_dump, "webRtcServer.dump", "webRtcServerId",                                    \
+      "id " METHODS_SERVER "webRtcTransportIds localIceUsernameFragments "                         \
+      "localIceUsernameFragments[].localIceUsernameFragment "                                      \
+      "localIceUsernameFragments[].webRtcTransportId tied appData")                                \
+    X(webrtcserver_close, "webRtcServer.close", "webRtcServerId", "")                              \
+    X(transport_createWebRtc, "transport.createWebRtc",                                            \
+      "routerId id webRtcServerId " METHODS_LISTENS                                                \
+      "enableUdp enableTcp preferUdp preferTcp iceConsentTimeout "                                 \
+      "initialAvailableOutgoingBitrate enableSctp appData",                                        \
+      "id " METHODS_WEBRTC)                                                                        \
     X(transport_createPlain, "transport.createPlain",                                              \
       "routerId id " METHODS_LISTEN("listenInfo") METHODS_LISTEN(                                  \
           "rtcpListenInfo") "rtcpMux comedia enableSctp enableSrtp srtpCryptoSuite appData",       \
       "id " METHODS_TUPLE("tuple") METHODS_TUPLE("rtcpTuple") METHODS_SRTP("srtpParameters"))      \
     X(transport_connect, "transport.connect",                                                      \
-      "transportId ip port rtcpPort " METHODS_SRTP("srtpParameters"),                              \
-      METHODS_TUPLE("tuple") METHODS_TUPLE("rtcpTuple") METHODS_SRTP("srtpParameters"))            \
+      "transportId ip port rtcpPort " METHODS_SRTP("srtpParameters") METHODS_DTLS,                 \
+      METHODS_TUPLE("tuple") METHODS_TUPLE("rtcpTuple")                                            \
+          METHODS_SRTP("srtpParameters") "dtlsLocalRole")                                          \
+    X(transport_restartIce, "transport.restartIce", "transportId", METHODS_ICE(""))                \
+    X(transport_setMaxIncomingBitrate, "transport.setMaxIncomingBitrate", "transportId bitrate",   \
+      "")                                                                                          \
+    X(transport_setMaxOutgoingBitrate, "transport.setMaxOutgoingBitrate", "transportId bitrate",   \
+      "")                                                                                          \
+    X(transport_setMinOutgoingBitrate, "transport.setMinOutgoingBitrate", "transportId bitrate",   \
+      "")                                                                                          \
     X(transport_produce, "transport.produce",                                                      \
       "transportId id kind rtpParameters paused keyFrameRequestDelay rtpMapping "                  \
       "enableMediasoupPacketIdHeaderExtension appData",                                            \
@@ -104,7 +145,9 @@
       "[].sendBitrate [].packetsReceived [].packetsSent [].rtpPacketsReceived "                    \
       "[].rtpPacketsSent [].rtcpPacketsReceived [].rtcpPacketsSent [].packetsDropped "             \
       "[].sendFailures [].roundTripTime [].connected [].sealed [].rtcpMux "                        \
-      "[].comedia " METHODS_TUPLE("[].tuple") METHODS_TUPLE("[].rtcpTuple"))                       \
+      "[].comedia [].maxIncomingBitrate [].maxOutgoingBitrate [].minOutgoingBitrate "              \
+      "[].iceRole [].iceState [].iceTuples [].dtlsState [].srtpCryptoSuite " METHODS_TUPLE(        \
+          "[].iceSelectedTuple") METHODS_TUPLE("[].tuple") METHODS_TUPLE("[].rtcpTuple"))          \
     X(transport_dump, "transport.dump", "transportId",                                             \
       "id type routerId workerIndex appData producerIds consumerIds " METHODS_PAIR(                \
           "mapSsrcConsumerId")                                                                     \
@@ -121,7 +164,8 @@
                                       "comedia connected shared "                                  \
                                       "recvBufferSize " METHODS_TUPLE("tuple")                     \
                                           METHODS_TUPLE("rtcpTuple")                               \
-                                              METHODS_SRTP("srtpParameters"))                      \
+                                              METHODS_SRTP("srtpParameters") METHODS_WEBRTC        \
+      "webRtcServerId dtlsRemoteCert " METHODS_TUPLE("iceSelectedTuple"))                          \
     X(transport_enableTraceEvent, "transport.enableTraceEvent", "transportId types", "types")      \
     X(transport_close, "transport.close", "transportId", "")                                       \
     X(producer_pause, "producer.pause", "producerId", "")                                          \
@@ -151,6 +195,12 @@
     X(ROUTER_WORKERCLOSE, "router.workerclose", "routerId")                                        \
     X(TRANSPORT_CLOSE, "transport.close", "transportId")                                           \
     X(TRANSPORT_ROUTERCLOSE, "transport.routerclose", "transportId")                               \
+    X(TRANSPORT_LISTENSERVERCLOSE, "transport.listenserverclose", "transportId")                   \
+    X(TRANSPORT_ICESTATECHANGE, "transport.icestatechange", "transportId iceState")                \
+    X(TRANSPORT_ICESELECTEDTUPLECHANGE, "transport.iceselectedtuplechange",                        \
+      "transportId " METHODS_TUPLE("iceSelectedTuple"))                                            \
+    X(TRANSPORT_DTLSSTATECHANGE, "transport.dtlsstatechange",                                      \
+      "transportId dtlsState dtlsRemoteCert")                                                      \
     X(TRANSPORT_TUPLE, "transport.tuple", "transportId " METHODS_TUPLE("tuple"))                   \
     X(TRANSPORT_RTCPTUPLE, "transport.rtcptuple", "transportId " METHODS_TUPLE("rtcpTuple"))       \
     X(TRANSPORT_SOCKETDEAD, "transport.socketdead", "transportId")                                 \
@@ -170,6 +220,9 @@
     X(CONSUMER_TRACE, "consumer.trace",                                                            \
       "consumerId trace trace.type trace.timestamp trace.direction trace.info trace.info.ssrc "    \
       "trace.info.rtpPacket trace.info.isRtx trace.info.packets")                                  \
+    X(WEBRTCSERVER_CLOSE, "webRtcServer.close", "webRtcServerId")                                  \
+    X(WEBRTCSERVER_WORKERCLOSE, "webRtcServer.workerclose", "webRtcServerId")                      \
+    X(WEBRTCSERVER_SOCKETDEAD, "webRtcServer.socketdead", "webRtcServerId")                        \
     X(SERVER_DRAINING, "server.draining", "seconds")                                               \
     X(SERVER_SHUTDOWN, "server.shutdown", "")
 

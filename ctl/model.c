@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ctl/model.c - the object model: routers, transports, producers and consumers, their ids and their
- * places in the workers. */
+/* ctl/model.c - the object model: routers, transports, producers, consumers and WebRTC servers,
+ * their ids and their places in the workers. */
 #include "ctl/model.h"
 
 #include "core/random.h"
@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const noun_names[NOUN_N] = {"router", "transport", "producer", "consumer"};
+const char *const noun_names[NOUN_N] = {"router", "transport", "producer", "consumer",
+                                        "webRtcServer"};
 
 static const size_t noun_bytes[NOUN_N] = {sizeof(struct router), sizeof(struct transport),
-                                          sizeof(struct producer), sizeof(struct consumer)};
+                                          sizeof(struct producer), sizeof(struct consumer),
+                                          sizeof(struct webrtc_server)};
 
 static uint32_t hash_of(enum noun noun, const char *id)
 {
@@ -51,6 +53,7 @@ int model_init(struct model *model, uint32_t workers_n, const struct model_limit
 {
     *model = (struct model){.buckets_n = MODEL_BUCKETS_MIN, .places_n = workers_n};
     list_init(&model->routers);
+    list_init(&model->servers);
     list_init(&model->shared_sockets);
     texts_init(&model->texts);
     model->buckets = calloc(MODEL_BUCKETS_MIN, sizeof(*model->buckets));
@@ -134,6 +137,10 @@ static void links_remove(struct object *object)
         struct transport *transport = (struct transport *)object;
         transport->router->transports_n--;
         list_remove(&transport->link);
+        if (transport->webrtc && transport->webrtc->server) {
+            transport->webrtc->server->transports_n--;
+            list_remove(&transport->webrtc->link);
+        }
         return;
     }
     case NOUN_PRODUCER: {
@@ -149,6 +156,9 @@ static void links_remove(struct object *object)
         list_remove(&consumer->producer_link);
         return;
     }
+    case NOUN_WEBRTC_SERVER:
+        list_remove(&((struct webrtc_server *)object)->link);
+        return;
     case NOUN_N:
         break;
     }
@@ -181,31 +191,46 @@ void model_remove(struct model *model, struct object *object)
         indices_forget(&model->places[object->worker].of[kind_of(object->noun)], object->index);
 }
 
-static void texts_release(struct model *model, struct object *object)
+static void webrtc_free(struct model *model, struct webrtc *webrtc)
 {
-    texts_drop(&model->texts, object->app_data);
+    if (!webrtc)
+        return;
+    texts_drop(&model->texts, webrtc->candidates);
+    explicit_bzero(&webrtc->credentials, sizeof(webrtc->credentials));
+    free(webrtc->remote_cert);
+    free(webrtc);
+}
+
+/* What the object refers to and nobody else frees. */
+static void object_release(struct model *model, struct object *object)
+{
+    struct texts *texts = &model->texts;
+    texts_drop(texts, object->app_data);
     if (object->noun == NOUN_ROUTER) {
-        texts_drop(&model->texts, ((struct router *)object)->capabilities);
+        texts_drop(texts, ((struct router *)object)->capabilities);
     } else if (object->noun == NOUN_TRANSPORT) {
         struct transport *transport = (struct transport *)object;
-        texts_drop(&model->texts, transport->announced);
-        texts_drop(&model->texts, transport->rtcp_announced);
+        texts_drop(texts, transport->announced);
+        texts_drop(texts, transport->rtcp_announced);
+        webrtc_free(model, transport->webrtc);
         explicit_bzero(&transport->keys, sizeof(transport->keys));
     } else if (object->noun == NOUN_PRODUCER) {
         struct producer *producer = (struct producer *)object;
-        texts_drop(&model->texts, producer->params);
-        texts_drop(&model->texts, producer->mapping);
-        texts_drop(&model->texts, producer->consumable);
+        texts_drop(texts, producer->params);
+        texts_drop(texts, producer->mapping);
+        texts_drop(texts, producer->consumable);
+    } else if (object->noun == NOUN_CONSUMER) {
+        texts_drop(texts, ((struct consumer *)object)->params);
+        texts_drop(texts, ((struct consumer *)object)->encodings);
     } else {
-        texts_drop(&model->texts, ((struct consumer *)object)->params);
-        texts_drop(&model->texts, ((struct consumer *)object)->encodings);
+        free(((struct webrtc_server *)object)->sockets);
     }
 }
 
 void model_free(struct model *model, struct object *object)
 {
     ASSERT(object->closing);
-    texts_release(model, object);
+    object_release(model, object);
     free(object->id);
     free(object);
 }
@@ -276,6 +301,11 @@ void indices_give(struct indices *indices, uint32_t index)
     indices->used_n--;
 }
 
+bool model_server_is_on(const struct webrtc_server *server, uint16_t worker)
+{
+    return server->sockets[worker * server->infos_n] != NULL;
+}
+
 bool transport_has_ssrc(const struct transport *transport, uint32_t ssrc)
 {
     const struct consumer *consumer = NULL;
@@ -299,6 +329,24 @@ struct socket *model_shared_socket(const struct model *model, uint16_t worker,
     return NULL;
 }
 
+static void socket_free(struct model *model, struct socket *socket)
+{
+    list_remove(&socket->link);
+    texts_drop(&model->texts, socket->announced);
+    model->sockets_n--;
+    free(socket);
+}
+
+static void server_free_all(struct model *model, struct webrtc_server *server)
+{
+    for (size_t i = 0; i < (size_t)model->places_n * server->infos_n; i++) {
+        if (server->sockets[i])
+            socket_free(model, server->sockets[i]);
+    }
+    model_remove(model, &server->o);
+    model_free(model, &server->o);
+}
+
 static void router_free_all(struct model *model, struct router *router)
 {
     struct transport *transport = NULL;
@@ -320,13 +368,10 @@ static void router_free_all(struct model *model, struct router *router)
             model_free(model, &producer->o);
         }
         model_remove(model, &transport->o);
-        for (int i = 0; i < 2; i++) {
-            struct socket *socket = i == 0 ? transport->rtp : transport->rtcp;
-            if (!socket || (i == 1 && socket == transport->rtp) || --socket->transports_n > 0)
-                continue;
-            list_remove(&socket->link);
-            model->sockets_n--;
-            free(socket);
+        for (size_t i = 0; i < transport->sockets_n; i++) {
+            struct socket *socket = transport->sockets[i];
+            if (--socket->transports_n == 0 && !socket->server)
+                socket_free(model, socket);
         }
         model_free(model, &transport->o);
     }
@@ -339,6 +384,9 @@ void model_exit(struct model *model)
     struct router *router = NULL;
     LIST_EACH(router, &model->routers, struct router, link)
     router_free_all(model, router);
+    struct webrtc_server *server = NULL;
+    LIST_EACH(server, &model->servers, struct webrtc_server, link)
+    server_free_all(model, server);
     for (uint32_t i = 0; i < model->places_n; i++) {
         for (size_t k = 0; k < OBJECT_KIND_N; k++) {
             free(model->places[i].of[k].objects);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ctl/model.h - the object model: routers, transports, producers and consumers, their ids and their
- * places in the workers.
+/* ctl/model.h - the object model: routers, transports, producers, consumers and WebRTC servers,
+ * their ids and their places in the workers.
  *
  *   router --< transport --< producer --< consumer
  *                       `--< consumer
- *   transport >-- socket (its own, or one that several transports share)
+ *   transport >--< socket (its own, or one that several transports share)
+ *   WebRTC server --< socket (on each of its workers), --< transport
  *
  * The truth about what exists: an object is here from the moment its request was found right,
  * before its worker has made it, and is found by nobody from the moment its close was asked for.
@@ -22,7 +23,7 @@
 
 enum { OBJECT_ID_BYTES_MAX = 64, INDEX_NONE = UINT32_MAX, MODEL_BUCKETS_MIN = 256 };
 
-enum noun { NOUN_ROUTER, NOUN_TRANSPORT, NOUN_PRODUCER, NOUN_CONSUMER, NOUN_N };
+enum noun { NOUN_ROUTER, NOUN_TRANSPORT, NOUN_PRODUCER, NOUN_CONSUMER, NOUN_WEBRTC_SERVER, NOUN_N };
 
 extern const char *const noun_names[NOUN_N]; /* "router" ... */
 
@@ -33,7 +34,7 @@ struct object {
     uint16_t worker;
     bool opened;    /* the worker has made it; a router always is */
     bool closing;   /* out of the model, waiting for its worker */
-    uint32_t index; /* in the worker; INDEX_NONE for a router */
+    uint32_t index; /* in the worker; INDEX_NONE for a router and a WebRTC server */
     uint32_t trace_bits;
     uint64_t owner; /* serial of the connection that made it */
     const struct text *app_data;
@@ -50,15 +51,50 @@ struct router {
     bool tied;
 };
 
-struct socket {       /* a UDP socket in a worker */
-    struct link link; /* of the shared ones */
+struct socket {                   /* in a worker: UDP, or TCP that listens */
+    struct link link;             /* of the shared ones */
+    struct webrtc_server *server; /* whose it is; NULL: its transports' */
+    const struct text *announced; /* WebRTC: what peers are told instead of `local` */
     uint32_t index, transports_n;
     uint32_t receive_bytes;
     uint16_t worker;
-    bool shared;
-    int failed; /* -errno of opening it */
+    bool shared; /* by plain transports that ask for its address */
+    bool tcp;
+    bool expose; /* a candidate of `local` beside the announced one */
+    int failed;  /* -errno of opening it */
     struct addr local;
     struct errand close;
+};
+
+/* Sockets on one worker or on each, for transports of whatever router is there. */
+struct webrtc_server {
+    struct object o; /* its worker is the one it was made for, or 0 */
+    struct link link;
+    struct link transports; /* struct webrtc */
+    uint32_t transports_n;
+    uint32_t infos_n;        /* listenInfos: sockets on each worker */
+    struct socket **sockets; /* [worker * infos_n + n]; NULL where it is not */
+    uint32_t opening_n;      /* sockets that no worker has opened yet */
+    uint32_t sockets_n;      /* sockets that are not closed yet: it lives as long as they do */
+    bool pinned;             /* to one worker */
+    bool tied;
+    int failed;
+    struct request *opener, *closer; /* who waits */
+};
+
+/* What a WebRTC transport has beside any other. */
+struct webrtc {
+    struct link link; /* of its server */
+    struct transport *transport;
+    struct webrtc_server *server; /* NULL: its sockets are its own */
+    const struct text *candidates;
+    struct ice_credentials credentials;
+    enum ice_state ice_state;
+    enum dtls_state dtls_state;
+    enum dtls_role role; /* ours */
+    bool has_selected;
+    struct event_selected selected;
+    char *remote_cert; /* PEM, malloc'ed by the worker; NULL until connected */
 };
 
 struct transport {
@@ -66,16 +102,28 @@ struct transport {
     struct link link; /* of its router */
     struct router *router;
     struct link producers, consumers;
-    struct socket *rtp, *rtcp; /* the same with rtcp-mux */
-    const struct text *announced, *rtcp_announced;
+    struct webrtc *webrtc;                         /* NULL: a plain one */
+    struct socket *sockets[TRANSPORT_SOCKETS_MAX]; /* plain: RTP, then RTCP without rtcp-mux */
+    uint8_t sockets_n;
+    bool mux, comedia, connected;
+    enum seal_suite suite;
+    const struct text *announced, *rtcp_announced; /* of a plain one */
     struct addr remote, rtcp_remote;
     struct srtp_keys keys; /* ours (`out`), the peer's after connect; wiped with the transport */
-    enum seal_suite suite;
-    bool mux, comedia, connected;
+    uint32_t incoming_max, outgoing_max, outgoing_min; /* bits a second, 0: no limit */
     uint32_t mid_next;
-    uint32_t ssrcs_n;
     char cname[CNAME_BYTES_MAX]; /* of its producers; "" until the first */
 };
+
+static inline struct socket *transport_rtp(const struct transport *transport)
+{
+    return transport->sockets[0];
+}
+
+static inline struct socket *transport_rtcp(const struct transport *transport)
+{
+    return transport->sockets[transport->sockets_n - 1];
+}
 
 struct producer {
     struct object o;
@@ -124,7 +172,7 @@ struct place { /* one worker's */
 struct model {
     struct object **buckets;
     uint32_t buckets_n, objects_n;
-    struct link routers, shared_sockets;
+    struct link routers, servers, shared_sockets;
     struct place *places;
     uint32_t places_n;
     uint32_t counts[NOUN_N]; /* live ones */
@@ -173,6 +221,9 @@ static inline void *indices_at(const struct indices *indices, uint32_t index)
 enum { UUID_BYTES = 37 };
 
 void uuid_make(char text[UUID_BYTES]);
+
+/* Does the server have sockets on the worker? */
+bool model_server_is_on(const struct webrtc_server *server, uint16_t worker);
 
 /* Does a consumer of this transport use the SSRC? */
 bool transport_has_ssrc(const struct transport *transport, uint32_t ssrc);

@@ -2,6 +2,7 @@
 /* ctl/server.c - server.*: about the relay as a whole. */
 #include "ctl/handlers.h"
 #include "ctl/metrics.h"
+#include "ctl/webrtcserver.h"
 
 #include "core/clock.h"
 #include "core/trace.h"
@@ -44,10 +45,11 @@ void server_info(struct control *control, struct request *request, struct fields
     }
     int64_t uptime_s = (clock_now_us() - control->started_us) / 1000000;
     request_result(request,
-                   json_pack("{s:s, s:i, s:i, s:I, s:I, s:s, s:o}", "version", SLUICE_VERSION,
+                   json_pack("{s:s, s:i, s:i, s:I, s:I, s:s, s:i, s:o}", "version", SLUICE_VERSION,
                              "protocolVersion", CONTROL_PROTOCOL_VERSION, "pid", (int)getpid(),
                              "startedAt", (json_int_t)(control->started_wall_us / 1000),
                              "uptimeSeconds", (json_int_t)uptime_s, "state", state_name(control),
+                             "webRtcServers", (int)control->model.counts[NOUN_WEBRTC_SERVER],
                              "workers", workers));
 }
 
@@ -108,15 +110,30 @@ static json_t *shared_sockets_json(const struct control *control)
     return list;
 }
 
+static json_t *servers_json(const struct control *control)
+{
+    json_t *list = json_array();
+    const struct webrtc_server *server = NULL;
+    LIST_EACH(server, &control->model.servers, struct webrtc_server, link)
+    {
+        json_t *entry = webrtcserver_json(control, server);
+        json_object_set_new(entry, "tied", json_boolean(server->tied));
+        json_object_set_new(entry, "transports", json_integer(server->transports_n));
+        json_array_append_new(list, entry);
+    }
+    return list;
+}
+
 void server_dump(struct control *control, struct request *request, struct fields *f)
 {
     (void)f;
     if (!handler_ok(request))
         return;
     request_result(request,
-                   json_pack("{s:o, s:o, s:o, s:o}", "config", config_json(&control->config),
+                   json_pack("{s:o, s:o, s:o, s:o, s:o}", "config", config_json(&control->config),
                              "connections", connections_json(control), "workers",
-                             desks_json(control), "sharedSockets", shared_sockets_json(control)));
+                             desks_json(control), "sharedSockets", shared_sockets_json(control),
+                             "webRtcServers", servers_json(control)));
 }
 
 void server_stats(struct control *control, struct request *request, struct fields *f)
@@ -180,10 +197,11 @@ void server_census(struct control *control, struct request *request, struct fiel
     }
     /* This request itself is not counted. */
     request_result(
-        request, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "routers",
-                           (json_int_t)count->routers, "transports", (json_int_t)count->transports,
-                           "producers", (json_int_t)count->producers, "consumers",
-                           (json_int_t)count->consumers, "sockets", (json_int_t)count->sockets,
+        request, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+                           "routers", (json_int_t)count->routers, "transports",
+                           (json_int_t)count->transports, "producers", (json_int_t)count->producers,
+                           "consumers", (json_int_t)count->consumers, "webRtcServers",
+                           (json_int_t)count->webrtc_servers, "sockets", (json_int_t)count->sockets,
                            "connections", (json_int_t)count->connections, "requests",
                            (json_int_t)count->requests_pending - 1, "commands",
                            (json_int_t)commands, "texts", (json_int_t)control->model.texts.n,

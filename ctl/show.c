@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "ctl/tuple.h"
+#include "ctl/webrtc.h"
 
 static void put_int(json_t *object, const char *key, int64_t value)
 {
@@ -85,10 +86,32 @@ json_t *show_outbound(const struct consumer *consumer, const json_t *params,
     return out;
 }
 
+static void put_plain(json_t *out, const struct transport *transport)
+{
+    json_object_set_new(out, "rtcpMux", json_boolean(transport->mux));
+    json_object_set_new(out, "comedia", json_boolean(transport->comedia));
+    json_object_set_new(out, "tuple", tuple_json(transport, false));
+    if (!transport->mux)
+        json_object_set_new(out, "rtcpTuple", tuple_json(transport, true));
+}
+
+static void put_webrtc(json_t *out, const struct transport *transport,
+                       const struct transport_stats *s)
+{
+    struct event_selected selected = {.local = s->local, .remote = s->remote, .tcp = s->tcp};
+    json_object_set_new(out, "iceRole", json_string("controlled"));
+    json_object_set_new(out, "iceState", json_string(webrtc_ice_state_names[s->ice_state]));
+    json_object_set_new(out, "dtlsState", json_string(webrtc_dtls_state_names[s->dtls_state]));
+    put_int(out, "iceTuples", s->tuples_n);
+    if (addr_is_set(&s->remote))
+        json_object_set_new(out, "iceSelectedTuple", webrtc_tuple(transport, &selected));
+}
+
 json_t *show_transport(const struct transport *transport, const struct transport_stats *s)
 {
     json_t *out = json_object();
-    json_object_set_new(out, "type", json_string("plain-rtp-transport"));
+    json_object_set_new(
+        out, "type", json_string(transport->webrtc ? "webrtc-transport" : "plain-rtp-transport"));
     json_object_set_new(out, "transportId", json_string(transport->o.id));
     put_int(out, "timestamp", clock_wall_us() / 1000);
     put_int(out, "bytesReceived", (int64_t)s->bytes_in);
@@ -107,11 +130,18 @@ json_t *show_transport(const struct transport *transport, const struct transport
         json_object_set_new(out, "roundTripTime", json_real((double)s->rtt_us / 1000.0));
     json_object_set_new(out, "connected", json_boolean(s->connected));
     json_object_set_new(out, "sealed", json_boolean(s->sealed));
-    json_object_set_new(out, "rtcpMux", json_boolean(transport->mux));
-    json_object_set_new(out, "comedia", json_boolean(transport->comedia));
-    json_object_set_new(out, "tuple", tuple_json(transport, false));
-    if (!transport->mux)
-        json_object_set_new(out, "rtcpTuple", tuple_json(transport, true));
+    if (s->incoming_max_bps > 0)
+        put_int(out, "maxIncomingBitrate", s->incoming_max_bps);
+    if (s->outgoing_max_bps > 0)
+        put_int(out, "maxOutgoingBitrate", s->outgoing_max_bps);
+    if (s->outgoing_min_bps > 0)
+        put_int(out, "minOutgoingBitrate", s->outgoing_min_bps);
+    if (s->sealed && s->suite != SEAL_NONE)
+        json_object_set_new(out, "srtpCryptoSuite", json_string(seal_suite_name(s->suite)));
+    if (transport->webrtc)
+        put_webrtc(out, transport, s);
+    else
+        put_plain(out, transport);
     return out;
 }
 

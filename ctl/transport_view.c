@@ -4,6 +4,7 @@
 #include "ctl/handlers.h"
 #include "ctl/show.h"
 #include "ctl/tuple.h"
+#include "ctl/webrtc.h"
 
 static void on_stats(struct control *control, struct errand *errand, const struct outcome *outcome)
 {
@@ -102,6 +103,31 @@ static json_t *extensions_json(const struct transport *transport)
     return out;
 }
 
+static void put_plain(json_t *out, const struct transport *transport)
+{
+    const struct socket *rtp = transport_rtp(transport);
+    json_t *more = json_pack(
+        "{s:b, s:b, s:b, s:b, s:I, s:o}", "rtcpMux", (int)transport->mux, "comedia",
+        (int)transport->comedia, "connected", (int)transport->connected, "shared", (int)rtp->shared,
+        "recvBufferSize", (json_int_t)rtp->receive_bytes, "tuple", tuple_json(transport, false));
+    json_object_update(out, more);
+    json_decref(more);
+    if (!transport->mux)
+        json_object_set_new(out, "rtcpTuple", tuple_json(transport, true));
+    if (transport->suite != SEAL_NONE)
+        json_object_set_new(out, "srtpParameters", tuple_srtp_json(transport));
+}
+
+static void put_webrtc(const struct control *control, json_t *out,
+                       const struct transport *transport)
+{
+    const struct webrtc_server *server = transport->webrtc->server;
+    json_object_set_new(out, "connected", json_boolean(transport->connected));
+    if (server)
+        json_object_set_new(out, "webRtcServerId", json_string(server->o.id));
+    webrtc_put(control, out, transport);
+}
+
 void transport_dump(struct control *control, struct request *request, struct fields *f)
 {
     const struct transport *transport = handler_transport(control, request, f);
@@ -122,22 +148,16 @@ void transport_dump(struct control *control, struct request *request, struct fie
     }
     json_t *out = json_pack(
         "{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:[], s:[], s:[]}", "id",
-        transport->o.id, "type", "plain", "routerId", transport->router->o.id, "workerIndex",
-        (int)transport->o.worker, "producerIds", producers, "consumerIds", consumers,
-        "mapSsrcConsumerId", ssrcs, "mapRtxSsrcConsumerId", rtx_ssrcs, "recvRtpHeaderExtensions",
-        extensions_json(transport), "rtpListener", listener_json(transport), "maxSendMessageSize",
-        0, "maxReceiveMessageSize", 0, "dataProducerIds", "dataConsumerIds", "traceEventTypes");
-    json_t *more =
-        json_pack("{s:b, s:b, s:b, s:b, s:I, s:o}", "rtcpMux", (int)transport->mux, "comedia",
-                  (int)transport->comedia, "connected", (int)transport->connected, "shared",
-                  (int)transport->rtp->shared, "recvBufferSize",
-                  (json_int_t)transport->rtp->receive_bytes, "tuple", tuple_json(transport, false));
-    json_object_update(out, more);
-    json_decref(more);
-    if (!transport->mux)
-        json_object_set_new(out, "rtcpTuple", tuple_json(transport, true));
-    if (transport->suite != SEAL_NONE)
-        json_object_set_new(out, "srtpParameters", tuple_srtp_json(transport));
+        transport->o.id, "type", transport->webrtc ? "webrtc" : "plain", "routerId",
+        transport->router->o.id, "workerIndex", (int)transport->o.worker, "producerIds", producers,
+        "consumerIds", consumers, "mapSsrcConsumerId", ssrcs, "mapRtxSsrcConsumerId", rtx_ssrcs,
+        "recvRtpHeaderExtensions", extensions_json(transport), "rtpListener",
+        listener_json(transport), "maxSendMessageSize", 0, "maxReceiveMessageSize", 0,
+        "dataProducerIds", "dataConsumerIds", "traceEventTypes");
+    if (transport->webrtc)
+        put_webrtc(control, out, transport);
+    else
+        put_plain(out, transport);
     handler_put_text(out, "appData", transport->o.app_data);
     request_result(request, out);
 }

@@ -6,7 +6,8 @@
 
 json_t *tuple_json(const struct transport *transport, bool rtcp)
 {
-    const struct addr *local = rtcp ? &transport->rtcp->local : &transport->rtp->local;
+    const struct addr *local =
+        rtcp ? &transport_rtcp(transport)->local : &transport_rtp(transport)->local;
     const struct addr *remote = rtcp ? &transport->rtcp_remote : &transport->remote;
     char ip[ADDR_TEXT_BYTES];
     json_t *shown = text_json(rtcp ? transport->rtcp_announced : transport->announced);

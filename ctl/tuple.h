@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ctl/tuple.h - a transport's addresses and keys as JSON: TransportTuple, SrtpParameters. New
- * references. Control thread. */
+/* ctl/tuple.h - a plain transport's addresses and keys as JSON: TransportTuple, SrtpParameters.
+ * New references. Control thread. */
 #ifndef CTL_TUPLE_H
 #define CTL_TUPLE_H
 

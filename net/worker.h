@@ -26,7 +26,7 @@ struct worker_config {
     bool huge_pages;
     uint32_t sockets_max, transports_max, producers_max, consumers_max;
     struct retain_rule retain_rule;
-    const struct certificate *certificate; /* ours; NULL: WebRTC transports are refused */
+    const struct certificate *certificate; /* ours, outlives the worker; NULL: no WebRTC */
     int cpu;                               /* pin to it; -1: not */
     uint64_t seed;                         /* hashes, jitter of reports */
 };

@@ -16,6 +16,9 @@ sluice_test_folder(ctl
     protocol
     room
     rtpparams
+    webrtc
+    webrtc_events
+    webrtcserver
   THREADS
   SOURCES ctl_rig.c fake_worker.c heap.c
   LIBS sluice_ctl)

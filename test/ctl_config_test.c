@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/ctl_config_test.c - the configuration, the place of the socket, and the metrics port. */
+#include "ctl/base64.h"
 #include "ctl/config.h"
 #include "ctl/http.h"
 #include "ctl/listen.h"
 #include "ctl/render.h"
+#include "net/dtls.h"
 #include "test/ctl_rig.h"
 #include "test/suite.h"
 
@@ -26,6 +28,10 @@ static const struct {
     {"{\"without\":[\"min_wait\",\"udp_segment\"]}", NULL},
     {"{\"retention\":{\"k\":1.5,\"floorMs\":100}}", NULL},
     {"{\"portRange\":{\"min\":40000,\"max\":49999}}", NULL},
+    {"{\"dtlsCertificateFile\":\"/c.pem\",\"dtlsPrivateKeyFile\":\"/k.pem\"}", NULL},
+    {"{\"dtlsCertificateFile\":\"\",\"dtlsPrivateKeyFile\":\"\"}", NULL},
+    {"{\"dtlsCertificateFile\":1}", "dtlsCertificateFile"},
+    {"{\"dtlsPrivateKeyFile\":[]}", "dtlsPrivateKeyFile"},
     {"[]", ""},
     {"{\"wokers\":2}", "wokers"},
     {"{\"workers\":0}", "workers"},
@@ -68,6 +74,8 @@ START_TEST(test_round)
     config.without = 5;
     config.port_min = 4000;
     config.port_max = 5000;
+    snprintf(config.certificate_path, sizeof(config.certificate_path), "/etc/sluice/cert.pem");
+    snprintf(config.key_path, sizeof(config.key_path), "/etc/sluice/key.pem");
     ck_assert(config_check(&config, why));
     json_t *value = config_json(&config);
     config_default(&again);
@@ -95,6 +103,70 @@ START_TEST(test_check)
     config.pin = true;
     config.workers_n = CONFIG_WORKERS_MAX;
     ck_assert(!config_check(&config, why));
+    for (int i = 0; i < 2; i++) { /* a certificate without its key, a key without certificate */
+        config_default(&config);
+        snprintf(i ? config.key_path : config.certificate_path, CONFIG_FILE_PATH_BYTES, "/x.pem");
+        ck_assert(!config_check(&config, why));
+        ck_assert_ptr_nonnull(strstr(why, "dtlsPrivateKeyFile"));
+    }
+}
+
+END_TEST
+
+static void pem_write(const char *path, const char *what, const uint8_t *der, size_t bytes)
+{
+    enum { LINE = 45 };
+
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "-----BEGIN %s-----\n", what);
+    for (size_t at = 0; at < bytes; at += LINE) {
+        char text[BASE64_TEXT_BYTES_MAX];
+        base64_write(text, der + at, bytes - at < LINE ? bytes - at : LINE);
+        fprintf(file, "%s\n", text);
+    }
+    fprintf(file, "-----END %s-----\n", what);
+    fclose(file);
+}
+
+/* The operator's certificate is the one that DTLS peers are told; files that are not right keep
+ * the relay from starting, and it says which. */
+START_TEST(test_certificate)
+{
+    struct config config;
+    struct certificate made = {0};
+    struct rig rig;
+    struct control *control = malloc(sizeof(*control));
+    char folder[] = "/tmp/sluice-test-XXXXXX", why[CONFIG_ERROR_BYTES] = "";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(dtls_library_init(), 0);
+    ck_assert_int_eq(certificate_make(&made), 0);
+    rig_config(&config, 1);
+    snprintf(config.certificate_path, sizeof(config.certificate_path), "%s/c.pem", folder);
+    snprintf(config.key_path, sizeof(config.key_path), "%s/k.pem", folder);
+    snprintf(config.socket, sizeof(config.socket), "%s/s", folder);
+    config.socket_given = true;
+    ck_assert_int_lt(control_init(control, &config, false, why), 0);
+    ck_assert_msg(strstr(why, "c.pem") != NULL, "%s", why);
+    ck_assert_int_ne(access(config.socket, F_OK), 0);
+    free(control);
+
+    pem_write(config.certificate_path, "CERTIFICATE", made.der, made.der_bytes);
+    pem_write(config.key_path, "EC PRIVATE KEY", made.key, made.key_bytes);
+    rig_start_with(&rig, &config);
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    json_t *result = rig_ok(&rig, "transport.createWebRtc",
+                            "{'routerId':'r','listenInfos':[{'ip':'127.0.0.1'}]}");
+    char text[FINGERPRINT_TEXT_BYTES];
+    fingerprint_format(&made.fingerprints[FINGERPRINT_SHA512], text);
+    ck_assert_str_eq(rig_text(result, "dtlsParameters.fingerprints.4.value"), text);
+    json_decref(result);
+    rig_stop(&rig);
+    unlink(config.certificate_path);
+    unlink(config.key_path);
+    rmdir(folder);
+    certificate_exit(&made);
+    dtls_library_exit();
 }
 
 END_TEST
@@ -346,6 +418,7 @@ Suite *ctl_config_suite(void)
     tcase_add_loop_test(tc, test_read, 0, (int)ARRAY_N(rows));
     tcase_add_test(tc, test_round);
     tcase_add_test(tc, test_check);
+    tcase_add_test(tc, test_certificate);
     tcase_add_test(tc, test_load);
     tcase_add_test(tc, test_listen);
     tcase_add_test(tc, test_listen_lost_lock);

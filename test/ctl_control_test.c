@@ -65,7 +65,7 @@ END_TEST
 START_TEST(test_unknown_method)
 {
     rig_fails(&rig, RPC_METHOD, "method", "server.nothing", "{}");
-    rig_fails(&rig, RPC_UNSUPPORTED, "method", "transport.createWebRtc", "{}");
+    rig_fails(&rig, RPC_UNSUPPORTED, "method", "transport.createPipe", "{}");
     rig_fails(&rig, RPC_UNSUPPORTED, "method", "consumer.setPreferredLayers", "{}");
     rig_fails(&rig, RPC_UNSUPPORTED, "method", "dataProducer.close", "{}");
 }

@@ -72,6 +72,23 @@ check "unknown key is status 2" status 2 "$bin/sluiced" --config "$work/c" --che
 echo '{"workers":1,"slots":512}' >"$work/c"
 check "right configuration" status 0 "$bin/sluiced" --config "$work/c" --check-config
 check "the sample is right" status 0 "$bin/sluiced" --config ctl/share/sluiced.json --check-config
+check "a certificate without its key" \
+  says 'must be given together' "$bin/sluiced" --dtls-cert "$work/cert" --check-config
+check "no such certificate" \
+  says "$work/cert" "$bin/sluiced" --dtls-cert "$work/cert" --dtls-key "$work/key" --check-config
+check "no such certificate is status 2" \
+  status 2 "$bin/sluiced" --dtls-cert "$work/cert" --dtls-key "$work/key" --check-config
+check "and the relay does not start with it" status 1 \
+  "$bin/sluiced" --socket "$work/s" --dtls-cert "$work/cert" --dtls-key "$work/key"
+if command -v openssl >/dev/null; then
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=relay -days 2 \
+    -keyout "$work/key" -out "$work/cert" 2>/dev/null
+  check "a certificate from files" \
+    status 0 "$bin/sluiced" --dtls-cert "$work/cert" --dtls-key "$work/key" --check-config
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/other" 2>/dev/null
+  check "somebody else's key" \
+    status 2 "$bin/sluiced" --dtls-cert "$work/cert" --dtls-key "$work/other" --check-config
+fi
 check "the folder is missing" \
   says 'give another place with --socket' "$bin/sluiced" --socket "$work/no/s"
 check "and that is status 1" status 1 "$bin/sluiced" --socket "$work/no/s"

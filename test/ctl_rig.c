@@ -3,6 +3,7 @@
  * test's own thread. */
 #include "test/ctl_rig.h"
 
+#include "net/dtls.h"
 #include "test/suite.h"
 
 #include <stdarg.h>
@@ -39,6 +40,7 @@ void rig_start_with(struct rig *rig, const struct config *config)
 {
     struct config own = *config;
     *rig = (struct rig){0};
+    ck_assert_int_eq(dtls_library_init(), 0);
     log_set(LOG_LEVEL_NONE, LOG_FORMAT_TEXT);
     snprintf(rig->folder, sizeof(rig->folder), "/tmp/sluice-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(rig->folder));
@@ -64,6 +66,7 @@ void rig_stop(struct rig *rig)
     rig_disconnect(rig, &rig->client);
     control_exit(rig->control);
     free(rig->control);
+    dtls_library_exit();
     rmdir(rig->folder);
 }
 

@@ -15,7 +15,10 @@ struct fake_object {
     int fd;            /* of a socket */
     uint32_t children; /* transports of a socket, producers and consumers of a transport, consumers
                           of a producer */
-    uint32_t parents[2];
+    uint32_t parents[TRANSPORT_SOCKETS_MAX];
+    uint32_t parents_n;
+    bool webrtc;
+    struct command_transport_bitrate limits;
 };
 
 struct worker {
@@ -29,6 +32,7 @@ struct worker {
     uint32_t waiting_n;
     struct outcome *outcomes; /* OUTCOME_N */
     uint32_t outcomes_at, outcomes_n;
+    struct event_selected selected; /* the last one said */
     bool hold, stopped;
     int fd;
 };
@@ -121,14 +125,53 @@ static int object_open(struct worker *worker, enum object_kind kind, uint32_t in
 static int transport_open(struct worker *worker, const struct command *command)
 {
     const struct command_transport_open *open = &command->transport_open;
-    struct fake_object *rtp = object_at(worker, OBJECT_SOCKET, open->rtp_socket);
-    struct fake_object *rtcp = object_at(worker, OBJECT_SOCKET, open->rtcp_socket);
-    if (!rtp || !rtcp)
-        return -EINVAL;
-    int result = object_open(worker, OBJECT_TRANSPORT, command->index, rtp, rtcp);
-    worker->objects[OBJECT_TRANSPORT][command->index].parents[0] = open->rtp_socket;
-    worker->objects[OBJECT_TRANSPORT][command->index].parents[1] = open->rtcp_socket;
-    return result;
+    uint32_t sockets[TRANSPORT_SOCKETS_MAX] = {open->rtp_socket, open->rtcp_socket}, n = 2;
+    bool webrtc = open->kind == TRANSPORT_WEBRTC;
+    if (webrtc) {
+        n = open->webrtc.sockets_n;
+        ASSERT(n > 0 && n <= TRANSPORT_SOCKETS_MAX);
+        ASSERT(open->webrtc.credentials.ufrag_bytes > 0 && open->webrtc.credentials.pwd_bytes > 0);
+        memcpy(sockets, open->webrtc.sockets, n * sizeof(sockets[0]));
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (!object_at(worker, OBJECT_SOCKET, sockets[i]))
+            return -EINVAL;
+    }
+    int result = object_open(worker, OBJECT_TRANSPORT, command->index, NULL, NULL);
+    if (result != 0)
+        return result;
+    struct fake_object *transport = &worker->objects[OBJECT_TRANSPORT][command->index];
+    for (uint32_t i = 0; i < n; i++) {
+        worker->objects[OBJECT_SOCKET][sockets[i]].children++;
+        transport->parents[i] = sockets[i];
+    }
+    transport->parents_n = n;
+    transport->webrtc = webrtc;
+    return 0;
+}
+
+/* What is said to a transport of the right kind. */
+static int transport_tell(struct worker *worker, const struct command *command)
+{
+    struct fake_object *transport = object_at(worker, OBJECT_TRANSPORT, command->index);
+    if (!transport)
+        return -ENOENT;
+    if (command->kind == COMMAND_TRANSPORT_RESTART_ICE) {
+        ASSERT(transport->webrtc);
+        ASSERT(command->restart_ice.ufrag_bytes > 0 && command->restart_ice.pwd_bytes > 0);
+    } else if (command->kind == COMMAND_TRANSPORT_CONNECT && transport->webrtc) {
+        ASSERT(command->transport_connect.webrtc.role != DTLS_ROLE_AUTO);
+        ASSERT(command->transport_connect.webrtc.fingerprint.hash != FINGERPRINT_NONE);
+    } else if (command->kind == COMMAND_TRANSPORT_BITRATE) {
+        const struct command_transport_bitrate *to = &command->transport_bitrate;
+        if (to->incoming_max != UINT32_MAX)
+            transport->limits.incoming_max = to->incoming_max;
+        if (to->outgoing_max != UINT32_MAX)
+            transport->limits.outgoing_max = to->outgoing_max;
+        if (to->outgoing_min != UINT32_MAX)
+            transport->limits.outgoing_min = to->outgoing_min;
+    }
+    return 0;
 }
 
 static int producer_open(struct worker *worker, const struct command *command)
@@ -164,10 +207,8 @@ static int object_close(struct worker *worker, enum object_kind kind, uint32_t i
         return -EBUSY;
     if (kind == OBJECT_SOCKET)
         close(object->fd);
-    if (kind == OBJECT_TRANSPORT) {
-        worker->objects[OBJECT_SOCKET][object->parents[0]].children--;
-        worker->objects[OBJECT_SOCKET][object->parents[1]].children--;
-    }
+    for (uint32_t i = 0; kind == OBJECT_TRANSPORT && i < object->parents_n; i++)
+        worker->objects[OBJECT_SOCKET][object->parents[i]].children--;
     if (kind == OBJECT_PRODUCER || kind == OBJECT_CONSUMER)
         worker->objects[OBJECT_TRANSPORT][object->parents[0]].children--;
     if (kind == OBJECT_CONSUMER)
@@ -202,8 +243,26 @@ static int stats(struct worker *worker, const struct command *command, struct ou
                                   .score = 9};
     outcome->object = command->stats;
     if (command->stats == OBJECT_TRANSPORT) {
+        const struct fake_object *transport = &worker->objects[OBJECT_TRANSPORT][command->index];
         outcome->transport = (struct transport_stats){
-            .packets_in = 7, .bytes_in = 700, .rtt_us = 20000, .connected = true};
+            .packets_in = 7,
+            .bytes_in = 700,
+            .rtt_us = 20000,
+            .connected = true,
+            .incoming_max_bps = transport->limits.incoming_max,
+            .outgoing_max_bps = transport->limits.outgoing_max,
+            .outgoing_min_bps = transport->limits.outgoing_min,
+        };
+        if (transport->webrtc && worker->selected.remote.sa.sa_family != AF_UNSPEC) {
+            outcome->transport.ice_state = ICE_COMPLETED;
+            outcome->transport.dtls_state = DTLS_CONNECTED;
+            outcome->transport.tuples_n = 2;
+            outcome->transport.sealed = true;
+            outcome->transport.suite = SEAL_AEAD_AES_128_GCM;
+            outcome->transport.local = worker->selected.local;
+            outcome->transport.remote = worker->selected.remote;
+            outcome->transport.tcp = worker->selected.tcp;
+        }
     } else if (command->stats == OBJECT_PRODUCER) {
         outcome->producer = (struct producer_stats){.encodings_n = 1, .encodings = {stream}};
     } else {
@@ -242,7 +301,9 @@ static int apply(struct worker *worker, const struct command *command, struct ou
     case COMMAND_CONSUMER_CLOSE:
         return object_close(worker, OBJECT_CONSUMER, index);
     case COMMAND_TRANSPORT_CONNECT:
-        return object_at(worker, OBJECT_TRANSPORT, index) ? 0 : -ENOENT;
+    case COMMAND_TRANSPORT_RESTART_ICE:
+    case COMMAND_TRANSPORT_BITRATE:
+        return transport_tell(worker, command);
     case COMMAND_PRODUCER_PAUSE:
     case COMMAND_PRODUCER_RESUME:
         return object_at(worker, OBJECT_PRODUCER, index) ? 0 : -ENOENT;
@@ -268,6 +329,7 @@ static void answer(struct worker *worker, const struct command *command)
 {
     struct outcome *outcome = outcome_add(worker);
     outcome->cookie = command->cookie;
+    outcome->payload = command->payload;
     outcome->command = command->kind;
     outcome->index = command->index;
     outcome->result = worker->fail[command->kind];
@@ -367,6 +429,37 @@ void fake_event(struct worker *worker, const struct outcome *event)
     struct outcome *outcome = outcome_add(worker);
     *outcome = *event;
     outcome->cookie = 0;
+    if (event->event == EVENT_ICE_SELECTED)
+        worker->selected = event->selected;
+}
+
+void fake_ice(struct worker *worker, uint32_t transport, enum ice_state state)
+{
+    fake_event(worker, &(struct outcome){.event = EVENT_ICE_STATE,
+                                         .object = OBJECT_TRANSPORT,
+                                         .index = transport,
+                                         .ice_state = state});
+}
+
+void fake_selected(struct worker *worker, uint32_t transport, const char *local_ip,
+                   uint16_t local_port, bool tcp)
+{
+    struct outcome event = {
+        .event = EVENT_ICE_SELECTED, .object = OBJECT_TRANSPORT, .index = transport};
+    ASSERT(addr_parse(&event.selected.local, local_ip, local_port) == 0);
+    ASSERT(addr_parse(&event.selected.remote, "192.0.2.7", 50000) == 0);
+    event.selected.tcp = tcp;
+    fake_event(worker, &event);
+}
+
+void fake_dtls(struct worker *worker, uint32_t transport, enum dtls_state state,
+               const char *certificate)
+{
+    fake_event(worker, &(struct outcome){.event = EVENT_DTLS_STATE,
+                                         .object = OBJECT_TRANSPORT,
+                                         .index = transport,
+                                         .dtls_state = state,
+                                         .payload = certificate ? strdup(certificate) : NULL});
 }
 
 struct worker_counters *fake_counters(struct worker *worker)

@@ -28,6 +28,14 @@ void fake_hold(struct worker *worker, bool hold);
 /* Says something by itself. */
 void fake_event(struct worker *worker, const struct outcome *event);
 
+/* What ICE and DTLS of a WebRTC transport say; the peer is 192.0.2.7:50000. `certificate` (or NULL)
+ * is copied. */
+void fake_ice(struct worker *worker, uint32_t transport, enum ice_state state);
+void fake_selected(struct worker *worker, uint32_t transport, const char *local_ip,
+                   uint16_t local_port, bool tcp);
+void fake_dtls(struct worker *worker, uint32_t transport, enum dtls_state state,
+               const char *certificate);
+
 struct worker_counters *fake_counters(struct worker *worker);
 
 #endif

@@ -7,6 +7,7 @@
 #include "ctl/close.h"
 #include "ctl/control.h"
 #include "ctl/jsonrpc.h"
+#include "net/dtls.h"
 #include "test/fake_worker.h"
 
 #include <stdio.h>
@@ -31,6 +32,7 @@ static struct control *control_get(void)
     config.log_level = LOG_LEVEL_NONE;
     log_set(LOG_LEVEL_NONE, LOG_FORMAT_TEXT);
     ASSERT(config_check(&config, why));
+    ASSERT(dtls_library_init() == 0);
     ASSERT(mkdtemp(folder) != NULL);
     snprintf(config.socket, sizeof(config.socket), "%s/s", folder);
     config.socket_given = true;
@@ -71,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct control *control = control_get();
     struct router *router = NULL;
+    struct webrtc_server *server = NULL;
     int pair[2];
     if (bytes > 65536 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
         return 0;
@@ -84,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     settle(control);
     LIST_EACH(router, &control->model.routers, struct router, link)
     close_router(control, router, NULL, NOTICE_ROUTER_CLOSE);
+    LIST_EACH(server, &control->model.servers, struct webrtc_server, link)
+    close_server(control, server, NULL, NOTICE_WEBRTCSERVER_CLOSE);
     settle(control);
     control->draining = control->stopping = false;
     log_set(LOG_LEVEL_NONE, LOG_FORMAT_TEXT); /* server.setLog may have come */
