@@ -80,7 +80,7 @@ static void producer_unlink(struct producer *producer)
 
 static int producer_open(struct worker *w, uint32_t index, const struct command_producer_open *open)
 {
-    struct transport *t = transport_at(w, open->transport);
+    struct transport *t = net_transport_at(w, open->transport);
     if (t == NULL || index >= w->config.producers_max || w->producers[index].open)
         return -EINVAL;
     struct producer *p = &w->producers[index];
@@ -243,7 +243,7 @@ static uint16_t first_seq(const struct transport *t, uint32_t ssrc, uint16_t wan
 
 static int consumer_open(struct worker *w, uint32_t index, const struct command_consumer_open *open)
 {
-    struct transport *t = transport_at(w, open->transport);
+    struct transport *t = net_transport_at(w, open->transport);
     struct producer *p = producer_at(w, open->producer);
     if (t == NULL || p == NULL || open->encoding >= p->encodings_n ||
         index >= w->config.consumers_max || w->consumers[index].open)
@@ -336,7 +336,7 @@ static int trace_events_set(struct worker *w, const struct command *command)
             c->trace_bits = command->trace_events.bits;
         return c == NULL ? -ENOENT : 0;
     case OBJECT_TRANSPORT: /* its events (probation, bwe) come with the congestion controller */
-        return transport_at(w, command->index) == NULL ? -ENOENT : 0;
+        return net_transport_at(w, command->index) == NULL ? -ENOENT : 0;
     case OBJECT_WORKER:
     case OBJECT_SOCKET:
     case OBJECT_KIND_N:
@@ -353,7 +353,7 @@ static int stats_get(struct worker *w, const struct command *command, struct out
     outcome->object = command->stats;
     switch (command->stats) {
     case OBJECT_TRANSPORT:
-        t = transport_at(w, command->index);
+        t = net_transport_at(w, command->index);
         if (t != NULL)
             stats_transport(w, t, &outcome->transport);
         return t == NULL ? -ENOENT : 0;
@@ -377,16 +377,16 @@ static int stats_get(struct worker *w, const struct command *command, struct out
 
 static int apply_transport(struct worker *w, const struct command *command)
 {
-    struct transport *t = transport_at(w, command->index);
+    struct transport *t = net_transport_at(w, command->index);
     if (t == NULL)
         return -ENOENT;
     if (command->kind == COMMAND_TRANSPORT_CONNECT)
-        return transport_connect(w, t, &command->transport_connect);
+        return net_transport_connect(w, t, &command->transport_connect);
     if (command->kind == COMMAND_TRANSPORT_BITRATE)
-        return transport_set_bitrate(t, &command->transport_bitrate);
+        return net_transport_set_bitrate(t, &command->transport_bitrate);
     if (command->kind == COMMAND_TRANSPORT_RESTART_ICE)
         return t->peer == NULL ? -EINVAL : peer_restart(w, t, &command->restart_ice);
-    return transport_close(w, t);
+    return net_transport_close(w, t);
 }
 
 static int apply_producer(struct worker *w, const struct command *command)
@@ -418,11 +418,11 @@ static int apply(struct worker *w, const struct command *command, struct outcome
 {
     switch (command->kind) {
     case COMMAND_SOCKET_OPEN:
-        return socket_open(w, command->index, &command->socket_open);
+        return net_socket_open(w, command->index, &command->socket_open);
     case COMMAND_SOCKET_CLOSE:
-        return socket_close(w, command->index);
+        return net_socket_close(w, command->index);
     case COMMAND_TRANSPORT_OPEN:
-        return transport_open(w, command->index, &command->transport_open);
+        return net_transport_open(w, command->index, &command->transport_open);
     case COMMAND_TRANSPORT_CONNECT:
     case COMMAND_TRANSPORT_RESTART_ICE:
     case COMMAND_TRANSPORT_BITRATE:
@@ -506,8 +506,8 @@ void apply_close_all(struct worker *w)
             producer_close(w, &w->producers[i]);
     for (uint32_t i = 0; i < w->config.transports_max && w->count.transports > 0; i++)
         if (w->transports[i].open)
-            transport_close(w, &w->transports[i]);
+            net_transport_close(w, &w->transports[i]);
     for (uint32_t i = 0; i < w->config.sockets_max && w->count.sockets > 0; i++)
         if (w->sockets[i].open)
-            socket_close(w, i);
+            net_socket_close(w, i);
 }

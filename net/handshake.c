@@ -48,12 +48,12 @@ static bool take_keys(struct worker *w, struct transport *t)
     struct srtp_keys keys;
     if (!dtls_take_keys(t->peer->dtls, &keys))
         return false;
-    int result = transport_set_keys(t, &keys);
+    int result = net_transport_set_keys(t, &keys);
     explicit_bzero(&keys, sizeof keys);
     if (result != 0)
         return false;
     t->peer->certificate = dtls_take_certificate(t->peer->dtls);
-    transport_start_media(w, t);
+    net_transport_start_media(w, t);
     return true;
 }
 

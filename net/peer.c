@@ -174,7 +174,7 @@ static void carry_out(struct worker *w, struct transport *t, const struct ice_tu
     handshake_may_begin(w, t); /* also when the queue was full at first */
     if (answer->selected_changed) {
         peer_tell(w, t, OWED_SELECTED);
-        transport_start_media(w, t);
+        net_transport_start_media(w, t);
     }
 }
 

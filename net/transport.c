@@ -12,7 +12,7 @@
 
 /* ---- sockets ---- */
 
-int socket_open(struct worker *w, uint32_t index, const struct command_socket_open *open)
+int net_socket_open(struct worker *w, uint32_t index, const struct command_socket_open *open)
 {
     bool tcp = open->kind == SOCKET_TCP;
     int place = -EINVAL; /* in the engine, or among the listeners */
@@ -39,7 +39,7 @@ int socket_open(struct worker *w, uint32_t index, const struct command_socket_op
     return 0;
 }
 
-int socket_close(struct worker *w, uint32_t index)
+int net_socket_close(struct worker *w, uint32_t index)
 {
     if (index >= w->config.sockets_max || !w->sockets[index].open)
         return -ENOENT;
@@ -57,7 +57,7 @@ int socket_close(struct worker *w, uint32_t index)
 
 /* ---- transports ---- */
 
-struct transport *transport_at(struct worker *w, uint32_t index)
+struct transport *net_transport_at(struct worker *w, uint32_t index)
 {
     if (index >= w->config.transports_max || !w->transports[index].open)
         return NULL;
@@ -117,7 +117,7 @@ static int webrtc_open(struct worker *w, uint32_t index, const struct command_tr
     return result;
 }
 
-int transport_open(struct worker *w, uint32_t index, const struct command_transport_open *open)
+int net_transport_open(struct worker *w, uint32_t index, const struct command_transport_open *open)
 {
     if (index >= w->config.transports_max || w->transports[index].open)
         return -EINVAL;
@@ -153,7 +153,7 @@ static int set_remote(struct worker *w, struct transport *t, bool rtcp, const st
 
 /* What waited for the connection starts now: video with a key frame, for those who receive here,
  * and of those who send here and could not be asked before. */
-void transport_start_media(struct worker *w, struct transport *t)
+void net_transport_start_media(struct worker *w, struct transport *t)
 {
     if (!transport_is_ready(t))
         return;
@@ -166,20 +166,20 @@ void transport_start_media(struct worker *w, struct transport *t)
                 recovery_keyframe(w, p->streams[i], true);
 }
 
-bool transport_learn(struct worker *w, struct transport *t, bool rtcp, const struct addr *remote,
-                     const struct addr *local)
+bool net_transport_learn(struct worker *w, struct transport *t, bool rtcp,
+                         const struct addr *remote, const struct addr *local)
 {
     uint32_t socket = rtcp ? t->rtcp_socket : t->rtp_socket;
     if (set_remote(w, t, rtcp, remote) != 0)
         return false;
     if (w->sockets[socket].wildcard)
-        transport_local(t, rtcp, local);
+        net_transport_local(t, rtcp, local);
     event_tuple(w, t, rtcp);
-    transport_start_media(w, t);
+    net_transport_start_media(w, t);
     return true;
 }
 
-void transport_local(struct transport *t, bool rtcp, const struct addr *local)
+void net_transport_local(struct transport *t, bool rtcp, const struct addr *local)
 {
     struct addr *known = rtcp ? &t->rtcp_local : &t->local;
     if (!addr_is_set(local) || addr_equal(known, local))
@@ -190,7 +190,7 @@ void transport_local(struct transport *t, bool rtcp, const struct addr *local)
 
 /* Keys for the first time, or anew: every stream that is sent gets its place, so that no turn
  * allocates. */
-int transport_set_keys(struct transport *t, const struct srtp_keys *keys)
+int net_transport_set_keys(struct transport *t, const struct srtp_keys *keys)
 {
     struct seal *seal;
     int result = seal_init(&seal, keys->suite, keys->in, keys->out);
@@ -228,8 +228,8 @@ static void undo_remote(struct worker *w, struct transport *t, bool rtcp, const 
 
 /* All of it or nothing: addresses first, which others may have; keys last, because a seal that has
  * sent is never made again from the same key. */
-int transport_connect(struct worker *w, struct transport *t,
-                      const struct command_transport_connect *connect)
+int net_transport_connect(struct worker *w, struct transport *t,
+                          const struct command_transport_connect *connect)
 {
     if (t->peer != NULL)
         return peer_connect(w, t, &connect->webrtc);
@@ -243,9 +243,9 @@ int transport_connect(struct worker *w, struct transport *t,
     if (!mux && addr_is_set(&connect->rtcp_remote))
         result = set_remote(w, t, true, &connect->rtcp_remote);
     if (result == 0 && t->srtp_wanted && connect->keys.suite != SEAL_NONE)
-        result = transport_set_keys(t, &connect->keys);
+        result = net_transport_set_keys(t, &connect->keys);
     if (result == 0) {
-        transport_start_media(w, t);
+        net_transport_start_media(w, t);
         return 0;
     }
     undo_remote(w, t, false, &remote);
@@ -254,7 +254,7 @@ int transport_connect(struct worker *w, struct transport *t,
     return result;
 }
 
-int transport_set_bitrate(struct transport *t, const struct command_transport_bitrate *bitrate)
+int net_transport_set_bitrate(struct transport *t, const struct command_transport_bitrate *bitrate)
 {
     if (bitrate->incoming_max != UINT32_MAX) {
         t->remb_left = t->bitrate.incoming_max != 0 && bitrate->incoming_max == 0 ? REMB_END_N : 0;
@@ -280,7 +280,7 @@ static void plain_close(struct worker *w, struct transport *t)
         w->sockets[t->rtcp_socket].transport = DEMUX_NONE;
 }
 
-int transport_close(struct worker *w, struct transport *t)
+int net_transport_close(struct worker *w, struct transport *t)
 {
     if (t->producers != NULL || t->consumers != NULL)
         return -EBUSY;

@@ -9,33 +9,33 @@
 
 #include "net/state.h"
 
-int socket_open(struct worker *w, uint32_t index, const struct command_socket_open *open);
-int socket_close(struct worker *w, uint32_t index);
+int net_socket_open(struct worker *w, uint32_t index, const struct command_socket_open *open);
+int net_socket_close(struct worker *w, uint32_t index);
 
 /* An open one, or NULL. */
-struct transport *transport_at(struct worker *w, uint32_t index);
+struct transport *net_transport_at(struct worker *w, uint32_t index);
 
-int transport_open(struct worker *w, uint32_t index, const struct command_transport_open *open);
-int transport_connect(struct worker *w, struct transport *transport,
-                      const struct command_transport_connect *connect);
-int transport_set_bitrate(struct transport *transport,
-                          const struct command_transport_bitrate *bitrate);
-int transport_close(struct worker *w, struct transport *transport);
+int net_transport_open(struct worker *w, uint32_t index, const struct command_transport_open *open);
+int net_transport_connect(struct worker *w, struct transport *transport,
+                          const struct command_transport_connect *connect);
+int net_transport_set_bitrate(struct transport *transport,
+                              const struct command_transport_bitrate *bitrate);
+int net_transport_close(struct worker *w, struct transport *transport);
 
 /* The peer's address has been learnt from a valid datagram (comedia). False: another transport has
  * it. */
-bool transport_learn(struct worker *w, struct transport *transport, bool rtcp,
-                     const struct addr *remote, const struct addr *local);
+bool net_transport_learn(struct worker *w, struct transport *transport, bool rtcp,
+                         const struct addr *remote, const struct addr *local);
 
 /* Replies leave from the address that the peer's last valid datagram hit: for sockets bound to a
  * wildcard. */
-void transport_local(struct transport *transport, bool rtcp, const struct addr *local);
+void net_transport_local(struct transport *transport, bool rtcp, const struct addr *local);
 
 /* SRTP keys for the first time, or anew. 0, -ENOMEM, -EINVAL. */
-int transport_set_keys(struct transport *transport, const struct srtp_keys *keys);
+int net_transport_set_keys(struct transport *transport, const struct srtp_keys *keys);
 
 /* What waited for the connection starts now: video with a key frame, for those who receive here,
  * and of those who send here and could not be asked before. No-op before address and keys. */
-void transport_start_media(struct worker *w, struct transport *transport);
+void net_transport_start_media(struct worker *w, struct transport *transport);
 
 #endif

@@ -151,7 +151,7 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
     if (why != DROP_NONE)
         return why;
     note_sealed(w, t);
-    if (learn && !transport_learn(w, t, false, &dg->from.remote, &dg->from.local))
+    if (learn && !net_transport_learn(w, t, false, &dg->from.remote, &dg->from.local))
         return DROP_NO_PEER;
     t->rtp_in++;
     why = route_find(w, t, data, &record.packet, &route);
@@ -207,7 +207,7 @@ static enum drop relay_feedback(struct worker *w, struct transport *t, const str
     if (why == DROP_NONE)
         why = rtcp_reader_init(&reader, data, bytes);
     if (why == DROP_NONE && learn &&
-        !transport_learn(w, t, !mux, &dg->from.remote, &dg->from.local))
+        !net_transport_learn(w, t, !mux, &dg->from.remote, &dg->from.local))
         why = DROP_NO_PEER;
     if (why == DROP_NONE)
         why = feedback_receive(w, t, data, bytes, dg->arrived_us);
@@ -262,7 +262,7 @@ static enum drop relay_plain(struct worker *w, const struct datagram *dg, bool *
         return why;
     why = relay_packet(w, t, dg, rtcp, learn, held);
     if (why == DROP_NONE && w->sockets[dg->socket].wildcard)
-        transport_local(t, rtcp && !mux, &dg->from.local);
+        net_transport_local(t, rtcp && !mux, &dg->from.local);
     return why;
 }
 
