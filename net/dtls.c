@@ -6,50 +6,19 @@
 #include <stdlib.h>
 
 #include "net/clienthello.h"
-#include "net/dtlscontext.h"
 #include "net/dtlsgate.h"
-#include "net/dtlsqueue.h"
+#include "net/dtlsparts.h"
 #include "net/dtlsrecord.h"
 
 enum {
     READS_MAX = 128, /* records of one datagram: more would not fit */
     ALERT_FATAL = 2,
     ALERT_HANDSHAKE_FAILURE = 40,
-    KEY_MATERIAL_BYTES_MAX = 2 * SEAL_KEY_BYTES_MAX,
-};
-
-struct dtls {
-    struct dtls_context *context;
-    WOLFSSL *ssl; /* NULL: failed, closed or released */
-    enum dtls_state state;
-    enum dtls_role role;
-    enum dtls_version version;
-    bool peer_proven; /* its certificate has the fingerprint */
-    bool hello_came;  /* server: a whole ClientHello has been fed */
-    bool has_keys;
-    uint8_t repeats_n; /* of the last flight */
-    int64_t limit_us, resend_us, interval_us, repeated_us;
-    const uint8_t *in;                /* being fed, not owned */
-    size_t in_bytes, in_record_bytes; /* left of it, and of its record */
-    struct clienthello hello;
-    struct dtlsqueue out;
-    struct dtlsqueue last_flight; /* server: the peer may miss it, and asks by repeating its own */
-    char *certificate;            /* the peer's, PEM */
-    struct dtls_stats stats;
-    struct fingerprint peer;
-    struct srtp_keys keys;
 };
 
 static_assert(DTLS_LAST_FLIGHT_N <= UINT8_MAX, "repeats_n counts them");
 
 /* ---- what is sent */
-
-static void send_out(struct dtls *dtls, const void *data, size_t bytes)
-{
-    if (bytes > DTLS_DATAGRAM_BYTES_MAX ||
-        !dtlsqueue_put(&dtls->out, data, bytes, DTLS_OUT_BYTES_MAX))
-        dtls->stats.out_lost++;
-}
 
 size_t dtls_next_out(struct dtls *dtls, uint8_t out[DTLS_DATAGRAM_BYTES_MAX])
 {
@@ -62,61 +31,6 @@ size_t dtls_next_out(struct dtls *dtls, uint8_t out[DTLS_DATAGRAM_BYTES_MAX])
     dtls->stats.datagrams_out++;
     dtls->stats.bytes_out += bytes;
     return bytes;
-}
-
-/* ---- the library's callbacks */
-
-/* One record a call: where the library drops a record it drops what came with it, and a flight that
- * is sent again begins with plaintext that it drops. A record longer than its buffer (a
- * ClientHello) is given in parts, it asks for the rest. */
-int dtls_on_recv(WOLFSSL *ssl, char *out, int room, void *session)
-{
-    (void)ssl;
-    struct dtls *dtls = session;
-    struct dtls_reader reader = dtls_reader(dtls->in, dtls->in_bytes);
-    struct dtls_record record;
-    if (dtls->in_record_bytes == 0 && dtls_reader_next(&reader, &record))
-        dtls->in_record_bytes = dtls->in_bytes - reader.left;
-    if (dtls->in_record_bytes == 0 || room <= 0)
-        return WOLFSSL_CBIO_ERR_WANT_READ;
-    size_t bytes = min_size(dtls->in_record_bytes, (size_t)room);
-    memcpy(out, dtls->in, bytes);
-    dtls->in += bytes;
-    dtls->in_bytes -= bytes;
-    dtls->in_record_bytes -= bytes;
-    return (int)bytes;
-}
-
-static void in_set(struct dtls *dtls, const uint8_t *data, size_t bytes)
-{
-    dtls->in = data;
-    dtls->in_bytes = bytes;
-    dtls->in_record_bytes = 0;
-}
-
-int dtls_on_send(WOLFSSL *ssl, char *data, int bytes, void *session)
-{
-    (void)ssl;
-    if (bytes > 0)
-        send_out(session, data, (size_t)bytes);
-    return bytes; /* lost is not failed: it is sent again */
-}
-
-/* RFC 8827 6.5: the fingerprint decides alone, so who signed it and when does not matter. The
- * library has parsed the certificate by now, and checks afterwards that the peer has its key. */
-int dtls_on_verify(int verified, WOLFSSL_X509_STORE_CTX *store)
-{
-    (void)verified;
-    struct dtls *dtls = store->userCtx;
-    struct fingerprint made;
-    if (!dtls || store->totalCerts < 1 || !store->certs || !store->certs[0].buffer)
-        return 0;
-    const uint8_t *der = store->certs[0].buffer;
-    fingerprint_make(&made, dtls->peer.hash, der, store->certs[0].length);
-    dtls->peer_proven = fingerprint_equal(&made, &dtls->peer);
-    if (dtls->peer_proven && !dtls->certificate)
-        dtls->certificate = certificate_pem(der, store->certs[0].length);
-    return dtls->peer_proven;
 }
 
 /* ---- the end */
@@ -157,33 +71,6 @@ static void send_again(struct dtls *dtls, int64_t now_us)
 
 /* ---- the handshake is over */
 
-/* RFC 5764 4.2: client key, server key, client salt, server salt. */
-static bool export_keys(struct dtls *dtls)
-{
-    const WOLFSSL_SRTP_PROTECTION_PROFILE *profile = wolfSSL_get_selected_srtp_profile(dtls->ssl);
-    enum seal_suite suite = profile ? dtls_suite_of_id(profile->id) : SEAL_NONE;
-    if (!(dtls->context->suites >> suite & 1) || suite == SEAL_NONE)
-        return false;
-    uint8_t material[KEY_MATERIAL_BYTES_MAX];
-    size_t bytes = sizeof(material), pair = seal_key_bytes(suite);
-    size_t salt = seal_suite_is_aead(suite) ? 12 : 14, key = pair - salt;
-    bool exported =
-        wolfSSL_export_dtls_srtp_keying_material(dtls->ssl, material, &bytes) == WOLFSSL_SUCCESS;
-    if (exported) {
-        bool server = dtls->role == DTLS_ROLE_SERVER;
-        uint8_t *client_key = server ? dtls->keys.in : dtls->keys.out;
-        uint8_t *server_key = server ? dtls->keys.out : dtls->keys.in;
-        memcpy(client_key, material, key);
-        memcpy(server_key, material + key, key);
-        memcpy(client_key + key, material + 2 * key, salt);
-        memcpy(server_key + key, material + 2 * key + salt, salt);
-        dtls->keys.suite = suite;
-        dtls->has_keys = true;
-    }
-    explicit_bzero(material, sizeof(material));
-    return exported;
-}
-
 /* `first` is what this call has queued: as a server, what ends the handshake (1.2: ChangeCipherSpec
  * and Finished; 1.3: an ACK). The same datagram again is as good as a new one to a peer
  * that has missed it, and needs neither the library nor its memory. */
@@ -203,7 +90,7 @@ static void repeat_last_flight(struct dtls *dtls, int64_t now_us)
     dtls->repeats_n++;
     dtls->repeated_us = now_us;
     for (const struct dtlsqueue_datagram *at = dtls->last_flight.first; at; at = at->next)
-        send_out(dtls, at->data, at->bytes);
+        dtls_send_out(dtls, at->data, at->bytes);
 }
 
 /* What lies in the library is read and counted; an alert ends the session. */
@@ -232,7 +119,7 @@ static void read_data(struct dtls *dtls)
 
 static void connected(struct dtls *dtls, const struct dtlsqueue_datagram *first)
 {
-    if (!dtls->peer_proven || !export_keys(dtls)) {
+    if (!dtls->peer_proven || !dtls_export_keys(dtls)) {
         wolfSSL_shutdown(dtls->ssl);
         enter(dtls, DTLS_FAILED);
         return;
@@ -277,7 +164,7 @@ static void advance(struct dtls *dtls, int64_t now_us)
         dtls->interval_us = DTLS_RESEND_US;
         dtls->resend_us = now_us + dtls->interval_us;
     }
-    in_set(dtls, NULL, 0);
+    dtls_set_in(dtls, NULL, 0);
 }
 
 /* Nothing in common: said in the clear, as there are no keys yet. */
@@ -285,7 +172,7 @@ static void refuse(struct dtls *dtls)
 {
     static const uint8_t alert[] = {
         DTLS_ALERT, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, ALERT_FATAL, ALERT_HANDSHAKE_FAILURE};
-    send_out(dtls, alert, sizeof(alert));
+    dtls_send_out(dtls, alert, sizeof(alert));
     enter(dtls, DTLS_FAILED);
 }
 
@@ -305,7 +192,7 @@ static enum drop feed_hello(struct dtls *dtls, const struct clienthello_message 
     }
     wolfSSL_set_tlsext_use_srtp(dtls->ssl, dtls_suite_name(suite));
     dtls->hello_came = true;
-    in_set(dtls, message->record, message->record_bytes);
+    dtls_set_in(dtls, message->record, message->record_bytes);
     advance(dtls, now_us);
     clienthello_drop(&dtls->hello);
     return DROP_NONE;
@@ -334,7 +221,7 @@ static enum drop feed_handshake(struct dtls *dtls, const uint8_t *data, size_t b
         return DROP_DTLS_INVALID;
     if (dtlsgate_handshake(dtls->role, data, bytes) != DTLSGATE_PASS)
         return DROP_DTLS_INVALID;
-    in_set(dtls, data, bytes);
+    dtls_set_in(dtls, data, bytes);
     advance(dtls, now_us);
     return DROP_NONE;
 }
@@ -360,10 +247,10 @@ static enum drop feed_connected(struct dtls *dtls, const uint8_t *data, size_t b
     if (!dtls->ssl)
         return DROP_DTLS_STATE;
     struct dtlsqueue_datagram **mark = dtls->out.last;
-    in_set(dtls, data, bytes);
+    dtls_set_in(dtls, data, bytes);
     dtls_tick(now_us);
     read_data(dtls);
-    in_set(dtls, NULL, 0);
+    dtls_set_in(dtls, NULL, 0);
     if (gate == DTLSGATE_REPEAT && dtls->ssl) {
         send_again(dtls, now_us);
         keep_last_flight(dtls, *mark);
@@ -372,24 +259,6 @@ static enum drop feed_connected(struct dtls *dtls, const uint8_t *data, size_t b
 }
 
 /* ---- calls */
-
-/* What every WOLFSSL of ours needs before its handshake. */
-static bool ssl_set_up(struct dtls *dtls)
-{
-    enum { TIMEOUT_MAX = 1 << 30 }; /* the library counts its timeouts and gives up: ours decide */
-
-    WOLFSSL *ssl = dtls->ssl;
-    wolfSSL_SetIOReadCtx(ssl, dtls);
-    wolfSSL_SetIOWriteCtx(ssl, dtls);
-    wolfSSL_SetCertCbCtx(ssl, dtls);
-    wolfSSL_KeepArrays(ssl); /* or nothing is exported */
-    wolfSSL_dtls_set_using_nonblock(ssl, 1);
-    if (dtls->role == DTLS_ROLE_SERVER)
-        wolfSSL_disable_hrr_cookie(ssl); /* refused by a 1.2 context, which has none */
-    return wolfSSL_dtls_set_mtu(ssl, DTLS_MTU) == WOLFSSL_SUCCESS &&
-           wolfSSL_set_group_messages(ssl) == WOLFSSL_SUCCESS &&
-           wolfSSL_dtls_set_timeout_max(ssl, TIMEOUT_MAX) == WOLFSSL_SUCCESS;
-}
 
 int dtls_init(struct dtls **out, struct dtls_context *context, enum dtls_role role,
               const struct fingerprint *peer, int64_t now_us)
@@ -414,7 +283,7 @@ int dtls_init(struct dtls **out, struct dtls_context *context, enum dtls_role ro
 
     dtls->ssl = wolfSSL_new(role == DTLS_ROLE_SERVER ? context->server : context->client);
     int error = dtls->ssl ? 0 : -ENOMEM;
-    if (!error && !ssl_set_up(dtls))
+    if (!error && !dtls_set_up(dtls))
         error = -EIO;
     if (!error && role == DTLS_ROLE_CLIENT) {
         advance(dtls, now_us);

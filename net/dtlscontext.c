@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* net/dtlscontext.c - starts wolfSSL, counts its heap, and makes a worker's DTLS context. */
-#include "net/dtlscontext.h"
+#include "net/dtlsparts.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -27,7 +27,7 @@ sluice_test_folder(net
     udp
     worker
     wrap
-  THREADS limits srtp
+  THREADS dtls limits srtp
   SOURCES
     dtls_rig.c
     heap.c # counts heap calls

@@ -5,10 +5,12 @@
 
 #include "net/clienthello.h"
 #include "test/dtls_rig.h"
+#include "test/heap.h"
 #include "test/hello.h"
 #include "test/must.h"
 #include "test/suite.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 enum { SEEDS = 60 };
@@ -528,6 +530,63 @@ START_TEST(an_idle_session_is_small_and_leaves_nothing)
 
 END_TEST
 
+/* Of both sides, of which one has not given its keys away. */
+START_TEST(no_key_is_left_in_freed_memory)
+{
+    struct srtp_keys keys;
+    open_connected(_i ? DTLS_VERSION_1_2 : DTLS_VERSION_1_3);
+    ck_assert(dtls_take_keys(rig.sides[DTLS_RIG_SERVER], &keys));
+    heap_watch(keys.in, 16);
+    dtls_rig_exit(&rig);
+    ck_assert_uint_eq(heap_watch(NULL, 0), 0);
+}
+
+END_TEST
+
+/* A worker of its own: contexts, sessions, time. */
+static void *work(void *arg)
+{
+    struct dtls_rig *own = arg;
+    struct dtls_config config = {0};
+    struct dtls_context *contexts[DTLS_RIG_SIDES];
+    uint64_t connected = 0;
+    for (int side = 0; side < DTLS_RIG_SIDES; side++)
+        if (dtls_context_init(&contexts[side], dtls_rig_certificate(side), &config))
+            return NULL;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        dtls_rig_init(own, seed);
+        own->loss = 20;
+        dtls_rig_open(own, contexts[DTLS_RIG_SERVER], contexts[DTLS_RIG_CLIENT]);
+        connected += dtls_rig_connect(own);
+        dtls_close(own->sides[seed % 2]);
+        dtls_rig_exit(own);
+    }
+    for (int side = 0; side < DTLS_RIG_SIDES; side++)
+        dtls_context_exit(contexts[side]);
+    return connected == 10 ? own : NULL;
+}
+
+START_TEST(several_workers_at_once)
+{
+    enum { WORKERS = 4 };
+
+    pthread_t threads[WORKERS];
+    struct dtls_rig *rigs = calloc(WORKERS, sizeof(*rigs));
+    ck_assert_ptr_nonnull(rigs);
+    for (int side = 0; side < DTLS_RIG_SIDES; side++)
+        dtls_rig_certificate(side); /* made before the threads */
+    for (int i = 0; i < WORKERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, work, &rigs[i]), 0);
+    for (int i = 0; i < WORKERS; i++) {
+        void *result;
+        ck_assert_int_eq(pthread_join(threads[i], &result), 0);
+        ck_assert_ptr_eq(result, &rigs[i]);
+    }
+    free(rigs);
+}
+
+END_TEST
+
 START_TEST(everything_goes_back)
 {
     dtls_rig_contexts_exit();
@@ -562,6 +621,8 @@ Suite *net_dtls_suite(void)
     tcase_add_test(tcase, half_a_hello_is_given_up);
     tcase_add_test(tcase, only_handshakes_are_expensive);
     tcase_add_loop_test(tcase, an_idle_session_is_small_and_leaves_nothing, 0, 2);
+    tcase_add_loop_test(tcase, no_key_is_left_in_freed_memory, 0, 2);
+    tcase_add_test(tcase, several_workers_at_once);
     tcase_add_test(tcase, everything_goes_back);
     suite_add_tcase(suite, tcase);
     return suite;
