@@ -39,6 +39,7 @@ static void read_flags(struct request *request, struct fields *f, const char *na
     request_only(request, &flags, below(names, "flags", path));
     fields_bool(&flags, "ipv6Only", FIELD_OPTIONAL, &wish->options.v6_only);
     fields_bool(&flags, "udpReusePort", FIELD_OPTIONAL, &wish->options.reuse_port);
+    wish->options.reuse_port &= !wish->tcp;
     if (wish->use == WISH_PLAIN)
         fields_bool(&flags, "shared", FIELD_OPTIONAL, &wish->shared);
 }
