@@ -352,7 +352,24 @@ export class Channel {
   }
 
   #lost(error: Error): void {
+    const wasOpen = this.#state === 'open';
     this.#connection = undefined;
+    if (wasOpen) {
+      this.#state = 'lost'; // what follows queues requests, which must wait
+    }
+    this.#abandonFlight(error);
+    if (!wasOpen) {
+      return; // an attempt has failed; who makes it knows from its request
+    }
+    if (Date.now() - this.#openedAt > STABLE_MS || this.#lossesSince === 0) {
+      this.#lossesSince = Date.now();
+    }
+    this.#hooks.onlost(error);
+    void this.#recover(error);
+  }
+
+  /** Nothing that was sent will be answered. */
+  #abandonFlight(error: Error): void {
     const flight = [...this.#flight.values()];
     this.#flight.clear();
     this.#queue.unshift(...flight.filter((entry) => entry.keep));
@@ -361,15 +378,6 @@ export class Channel {
       this.#undo(entry);
       entry.reject(new ConnectionLostError(`${entry.method}: ${error.message}`, { cause: error }));
     }
-    if (this.#state !== 'open') {
-      return; // an attempt has failed; who makes it knows from its request
-    }
-    this.#state = 'lost';
-    if (Date.now() - this.#openedAt > STABLE_MS || this.#lossesSince === 0) {
-      this.#lossesSince = Date.now();
-    }
-    this.#hooks.onlost(error);
-    void this.#recover(error);
   }
 
   async #recover(cause: Error): Promise<void> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Ports that many WebRTC transports share.
 import type { AppData } from './app_data.js';
+import type { Params } from './connection.js';
 import type { TransportListenInfo } from './listen_info.js';
 import { RelayObject, type ObjectEvents, type ObjectObserverEvents, type Place } from './object.js';
 import type { WebRtcTransport } from './webrtc_transport.js';
@@ -12,6 +13,10 @@ export type WebRtcServerOptions<A extends AppData = AppData> = {
   id?: string;
   listenInfos: WebRtcServerListenInfo[];
   appData?: A;
+  /** Only on this thread of the relay (default: the worker's, else on every one). */
+  workerIndex?: number;
+  /** It ends with the connection (default: the worker's). */
+  tied?: boolean;
 };
 
 export type IpPort = { ip: string; port: number };
@@ -25,7 +30,11 @@ export type WebRtcServerDump = {
   localIceUsernameFragments: IceUserNameFragment[];
 };
 
-export type WebRtcServerEvents = ObjectEvents & { workerclose: [] };
+export type WebRtcServerEvents = ObjectEvents & {
+  workerclose: [];
+  /** Beyond mediasoup: a socket receives no more; close the server and make another. */
+  socketdead: [];
+};
 
 export type WebRtcServerObserverEvents = ObjectObserverEvents & {
   webrtctransporthandled: [WebRtcTransport];
@@ -62,6 +71,14 @@ export class WebRtcServer<A extends AppData = AppData> extends RelayObject<
     if (this.#transports.delete(transport)) {
       this.observer.safeEmit('webrtctransportunhandled', transport);
     }
+  }
+
+  protected override heard(event: string, _params: Params): boolean {
+    if (event !== 'socketdead') {
+      return false;
+    }
+    this.safeEmit('socketdead');
+    return true;
   }
 
   protected override ended(): void {

@@ -40,7 +40,7 @@ export type WorkerSettings<A extends AppData = AppData> = {
   socketPath?: string;
   /** Make everything on this thread of the relay (default: where there is least to do). */
   workerIndex?: number;
-  /** Rooms end with the connection: none is left if this process dies (default false). */
+  /** Rooms and WebRTC servers end with the connection: none is left if this process dies (default false). */
   tied?: boolean;
   /** Milliseconds for making a connection, or for a relay to start (5,000). */
   connectTimeout?: number;
@@ -87,7 +87,10 @@ export type WorkerObserverEvents = {
 
 export type WorkerObserver = Worker['observer'];
 
-type ServerDump = { workers: { index: number; routerIds: string[]; webRtcServerIds?: string[] }[] };
+type ServerDump = {
+  workers: { index: number; routerIds: string[] }[];
+  webRtcServers?: { id: string; workerIndex?: number }[];
+};
 
 export class Worker<A extends AppData = AppData> extends Emitter<WorkerEvents> {
   appData: A;
@@ -186,12 +189,18 @@ export class Worker<A extends AppData = AppData> extends Emitter<WorkerEvents> {
   }
 
   async dump(): Promise<WorkerDump> {
-    const { workers } = await this.#channel.request<ServerDump>('server.dump');
-    const mine = workers.filter(({ index }) => index === (this.#settings.workerIndex ?? index));
+    const { workers, webRtcServers = [] } = await this.#channel.request<ServerDump>('server.dump');
+    // A WebRTC server without an index is on every thread.
+    const isMine = (index = this.#settings.workerIndex): boolean =>
+      index === (this.#settings.workerIndex ?? index);
     return {
       pid: this.pid,
-      webRtcServerIds: mine.flatMap((worker) => worker.webRtcServerIds ?? []),
-      routerIds: mine.flatMap((worker) => worker.routerIds),
+      webRtcServerIds: webRtcServers
+        .filter(({ workerIndex }) => isMine(workerIndex))
+        .map(({ id }) => id),
+      routerIds: workers
+        .filter(({ index }) => isMine(index))
+        .flatMap(({ routerIds }) => routerIds),
       channelMessageHandlers: { channelRequestHandlers: [], channelNotificationHandlers: [] },
     };
   }
@@ -217,12 +226,13 @@ export class Worker<A extends AppData = AppData> extends Emitter<WorkerEvents> {
     options: WebRtcServerOptions<S>,
   ): Promise<WebRtcServer<S>> {
     const { id, appData, ...params } = options;
+    const { workerIndex, tied } = this.#settings;
     return make<unknown, WebRtcServer<S>>({
       channel: this.#channel,
       method: 'webRtcServer.create',
       noun: 'webRtcServer',
       id,
-      params: { workerIndex: this.#settings.workerIndex, ...params },
+      params: { workerIndex, tied, ...params },
       isClosed: () => this.#closed,
       build: (_made, newId) => {
         const server = new WebRtcServer(this.#place(newId, this.#webRtcServers), appData);
