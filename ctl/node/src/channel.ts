@@ -171,12 +171,8 @@ export class Channel {
     if (this.#state === 'closed') {
       return;
     }
-    const connection = this.#state === 'open' ? this.#connection : undefined;
-    // The window does not matter any more, as nobody waits for answers.
-    for (const entry of connection ? this.#queue : []) {
-      if (entry.keep) {
-        connection?.send(entry.line);
-      }
+    if (this.#state === 'open') {
+      this.#sendLast();
     }
     const ending = this.#connection;
     this.#end(new WorkerClosedError('the worker was closed'));
@@ -184,6 +180,17 @@ export class Channel {
       ending.close(onclosed);
     } else {
       setImmediate(onclosed);
+    }
+  }
+
+  /** What must reach the relay, past the window: nobody waits for answers any more. */
+  #sendLast(): void {
+    const closes = this.#queue.filter((entry) => entry.keep).map((entry) => entry.line);
+    const undone = Array.from(this.#flight.values(), ({ undo }) => undo)
+      .filter((undo) => undo !== undefined)
+      .map((undo) => `${JSON.stringify({ jsonrpc: '2.0', ...undo })}\n`);
+    for (const line of [...closes, ...undone]) {
+      this.#connection?.send(line);
     }
   }
 

@@ -7,27 +7,41 @@ import type { Params } from './connection.js';
 const HELD_MAX = 256;
 
 export type Hear = (event: string, params: Params) => void;
-export type Held = { event: string; params: Params };
+
+type Held = {
+  told: { event: string; params: Params }[];
+  /** Its end, told before it is there, is that of an older object with the same id. */
+  mayBeOlder: boolean;
+};
+
+/** The notifications that say that an object has ended: `close`, `routerclose` ... */
+export function isEnd(event: string): boolean {
+  return event.endsWith('close');
+}
 
 /** Who hears of what, by `noun:id`. */
 export class Listeners {
   readonly #hear = new Map<string, Hear>();
-  readonly #held = new Map<string, Held[]>();
+  readonly #held = new Map<string, Held>();
 
   /** An object is being made: what comes for it is kept. */
-  expect(key: string): void {
-    this.#held.set(key, []);
+  expect(key: string, idIsNew: boolean): void {
+    if (!this.#held.has(key)) {
+      this.#held.set(key, { told: [], mayBeOlder: !idIsNew });
+    }
   }
 
-  /** It was not made. */
+  /** It was not made. What was kept is about an object that has the id already, or about none. */
   forget(key: string): void {
-    this.#held.delete(key);
+    this.#release(key);
   }
 
   /** It is there. What was kept follows when the code that awaits it has had its turn. */
   add(key: string, hear: Hear): void {
     this.#hear.set(key, hear);
-    if (this.#held.has(key)) {
+    const held = this.#held.get(key);
+    if (held) {
+      held.mayBeOlder = false;
       setImmediate(() => this.#release(key));
     }
   }
@@ -50,22 +64,22 @@ export class Listeners {
   /** False: nobody knows such an object (any more). */
   tell(key: string, event: string, params: Params): boolean {
     const held = this.#held.get(key);
+    const hear = this.#hear.get(key);
     if (held) {
-      held.push({ event, params });
-      if (held.length > HELD_MAX) {
-        held.shift();
+      if (!(held.mayBeOlder && isEnd(event)) || hear) {
+        held.told.push({ event, params });
+        held.told.splice(0, held.told.length - HELD_MAX);
       }
       return true;
     }
-    const hear = this.#hear.get(key);
     hear?.(event, params);
     return hear !== undefined;
   }
 
   #release(key: string): void {
-    const held = this.#held.get(key) ?? [];
+    const held = this.#held.get(key);
     this.#held.delete(key);
-    for (const { event, params } of held) {
+    for (const { event, params } of held?.told ?? []) {
       this.tell(key, event, params); // the first of them may end the object
     }
   }

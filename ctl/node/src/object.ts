@@ -66,7 +66,7 @@ export async function make<T, R>(making: Making<T, R>): Promise<R> {
   };
   // An id that the application chose may be someone else's object: not to be closed on suspicion.
   const undo = { method: `${noun}.close`, params: { [`${noun}Id`]: id } };
-  channel.listeners.expect(key);
+  channel.listeners.expect(key, making.id === undefined);
   try {
     const options = making.id === undefined ? { made, undo } : { made };
     return await channel.request<T, R>(method, { ...params, [idField]: id }, options);

@@ -13,6 +13,14 @@ const TAIL_LINES = 10;
 /** From SIGINT to SIGKILL. */
 const PATIENCE_MS = 5000;
 
+// None of them may outlive this process, however it ends short of SIGKILL.
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) {
+    child.kill('SIGKILL');
+  }
+});
+
 export type SpawnOptions = {
   workerBin: string;
   workerArgs: string[];
@@ -26,10 +34,8 @@ export class OwnRelay {
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #tail: string[] = [];
-  readonly #kill = (): void => void this.#child.kill('SIGKILL');
   /** Resolves when it has ended, however that came. */
   readonly ended: Promise<Error>;
-  #over = false;
 
   /** It runs; it need not listen yet. */
   static async start(options: SpawnOptions): Promise<OwnRelay> {
@@ -46,18 +52,14 @@ export class OwnRelay {
     const given = ['--config', config, '--socket', this.socketPath, '--workers', '1'];
     const args = [...given, '--log-level', options.logLevel, ...options.workerArgs];
     this.#child = spawn(options.workerBin, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    running.add(this.#child);
     this.ended = this.#watch();
-    process.once('exit', this.#kill); // it must not outlive us
-  }
-
-  get isOver(): boolean {
-    return this.#over;
   }
 
   /** Asks it to end, and insists after a while. */
   stop(): void {
     this.#child.kill('SIGINT');
-    setTimeout(this.#kill, PATIENCE_MS).unref();
+    setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE_MS).unref();
   }
 
   #watch(): Promise<Error> {
@@ -80,8 +82,7 @@ export class OwnRelay {
   }
 
   #finish(): void {
-    this.#over = true;
-    process.off('exit', this.#kill);
+    running.delete(this.#child);
     rm(this.#folder, { recursive: true, force: true }).catch((error: Error) => {
       logger.warn(`${this.#folder} stays: ${error.message}`);
     });

@@ -114,14 +114,14 @@ test('unknown notifications, objects, events and answers are passed over', async
 });
 
 test('no answer in time: TimeoutError, and what may have been made is closed', async (t) => {
-  const { relay, worker } = await rig(t, { 'router.create': null }, { requestTimeout: 50 });
+  const { relay, worker } = await rig(t, { 'router.create': null }, { requestTimeout: 500 });
   await assert.rejects(worker.createRouter(), errors.TimeoutError);
   const close = await relay.waitFor('router.close');
   assert.equal(close.params.routerId, relay.asked('router.create')[0].params.id);
 });
 
 test('an id of the application is not closed on suspicion', async (t) => {
-  const { relay, worker } = await rig(t, { 'router.create': null }, { requestTimeout: 50 });
+  const { relay, worker } = await rig(t, { 'router.create': null }, { requestTimeout: 500 });
   await assert.rejects(worker.createRouter({ id: 'lobby' }), errors.TimeoutError);
   relay.answer({ 'router.create': router });
   await worker.createRouter();
@@ -138,7 +138,7 @@ test('an answer that comes too late changes nothing', async (t) => {
         return null;
       },
     },
-    { requestTimeout: 50 },
+    { requestTimeout: 500 },
   );
   let made = 0;
   worker.observer.on('newrouter', () => made++);
@@ -234,6 +234,42 @@ test('close() ends what waits, closes what was made and is final', async (t) => 
   assert.equal((await relay.waitFor('webRtcServer.close')).params.webRtcServerId, server.id);
   await assert.rejects(worker.createRouter(), errors.WorkerClosedError);
   await assert.rejects(a.dump(), errors.WorkerClosedError);
+});
+
+test('close() undoes what is being made', async (t) => {
+  const { relay, worker } = await rig(t, { 'router.create': null });
+  const making = worker.createRouter();
+  const { params } = await relay.waitFor('router.create');
+  worker.close();
+  await assert.rejects(making, errors.WorkerClosedError);
+  assert.equal((await relay.waitFor('router.close')).params.routerId, params.id);
+});
+
+test('an id that is used again: the end of the older room is not that of the new one', async (t) => {
+  const { relay, worker } = await rig(t);
+  const older = await worker.createRouter({ id: 'r' });
+  relay.answer({
+    'router.create': (_params, peer, request) => {
+      peer.send({ method: 'router.close', params: { routerId: 'r' } });
+      peer.reply(request, router);
+      return null;
+    },
+  });
+  older.close();
+  const newer = await worker.createRouter({ id: 'r' });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(newer.closed, false);
+  // A second room of that name is refused, and the first one still hears what it must.
+  relay.answer({
+    'router.create': (_params, peer, request) => {
+      peer.send({ method: 'router.close', params: { routerId: 'r' } });
+      peer.fail(request, { code: -32002, message: 'it exists' });
+      return null;
+    },
+  });
+  const closed = event(newer, 'remoteclose');
+  await assert.rejects(worker.createRouter({ id: 'r' }), errors.ExistsError);
+  await closed;
 });
 
 test('close() sends everything, also past the window', async (t) => {

@@ -283,6 +283,21 @@ test('the relay’s errors arrive as they are', needsRelay, async (t) => {
   await assert.rejects(worker.request('server.nonsense'), { code: -32601 });
 });
 
+test('ids are free at once', needsRelay, async (t) => {
+  const { worker, other } = await startPair(t);
+  for (let i = 0; i < 20; i++) {
+    const router = await worker.createRouter({ id: 'hall', mediaCodecs });
+    await router.createPlainTransport({ id: 'in', listenInfo });
+    router.close();
+    const next = await worker.createRouter({ id: 'hall', mediaCodecs });
+    const transport = await next.createPlainTransport({ id: 'in', listenInfo });
+    await worker.request('server.info');
+    assert(!next.closed && !transport.closed);
+    next.close();
+  }
+  await until(() => isEmpty(other), 'an empty relay');
+});
+
 test('what a later relay brings is UnsupportedError now', needsRelay, async (t) => {
   const { worker } = await startPair(t);
   const router = await worker.createRouter({ mediaCodecs });
