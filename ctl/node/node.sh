@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 # Node for the scripts, which source this from the top of the repository.
-#   need_node          puts a Node of version 22 or newer into PATH: the system's, else the pinned one
-#                      of ctl/node/runtime, installed under build/node. It needs npm, and says so.
-#   need_modules DIR   npm ci in DIR, unless what is there came from its package-lock.json. Of
-#                      ctl/node that builds dist/ as well.
+#   need_node          puts Node 22 or newer into PATH: the system's, else the pinned one of
+#                      ctl/node/runtime, installed under build/node. It needs npm, and says so.
+#   need_modules DIR   npm ci in DIR, unless what is there came from its package-lock.json.
+#   need_client        the library itself: its modules, and dist/ as its sources are now.
 
 node_version_min=22
 
@@ -54,5 +54,13 @@ need_modules() {
     fi
     rm -f "$log"
     cp "$dir/package-lock.json" "$dir/node_modules/.sluice-lock"
+  ) 9>build/npm.lock
+}
+
+need_client() {
+  need_modules ctl/node || return 1
+  (
+    flock 9
+    cd ctl/node && npm --silent run build
   ) 9>build/npm.lock
 }

@@ -12,7 +12,6 @@ import {
   ConnectionLostError,
   ProtocolError,
   QueueFullError,
-  RequestTooLargeError,
   TimeoutError,
   WorkerClosedError,
   relayError,
@@ -20,10 +19,9 @@ import {
 } from './errors.js';
 import { Listeners, type Hear } from './held.js';
 import { Logger } from './logger.js';
+import { PendingRequest, lineOf, type RequestOptions } from './request.js';
 
 const PROTOCOL_VERSION = 1;
-/** The relay takes no longer lines. */
-const LINE_BYTES_MAX = 1024 * 1024;
 /** The relay reads no further while this many of a connection's requests have no answer. */
 const WINDOW = 256;
 /** As many single objects may a connection subscribe to. */
@@ -66,26 +64,6 @@ export type ChannelHooks = {
 
 export type Call = <T>(method: string, params?: Params) => Promise<T>;
 
-export type RequestOptions<T, R> = {
-  /** Runs before any later message is looked at; the promise has what it returns. */
-  made?: (result: T) => R;
-  /** Sent if the request's fate is unknown, so that what it may have made does not stay. */
-  undo?: { method: string; params: Params };
-  /** Must reach the relay: survives losses, has no time limit and a place in the queue. */
-  keep?: boolean;
-};
-
-type Entry = {
-  id: number;
-  method: string;
-  line: string;
-  keep: boolean;
-  undo: { method: string; params: Params } | undefined;
-  timer: NodeJS.Timeout | undefined;
-  settle: (result: unknown) => void;
-  reject: (error: Error) => void;
-};
-
 type State = 'opening' | 'open' | 'lost' | 'closed';
 
 function noun(name: string): string {
@@ -105,8 +83,8 @@ export class Channel {
   #state: State = 'opening';
   #connection: Connection | undefined;
   #info: ServerInfo | undefined;
-  #queue: Entry[] = [];
-  #flight = new Map<number, Entry>();
+  #queue: PendingRequest[] = [];
+  #flight = new Map<number, PendingRequest>();
   #lastId = 0;
   #openedAt = 0;
   #lossesSince = 0;
@@ -144,12 +122,12 @@ export class Channel {
     if (this.#state === 'closed') {
       throw new WorkerClosedError(`${method}: the worker is closed`);
     }
-    if (this.#queue.length + this.#flight.size >= this.#options.maxPendingRequests && !options.keep) {
-      const limit = this.#options.maxPendingRequests;
+    const limit = this.#options.maxPendingRequests;
+    if (this.#queue.length + this.#flight.size >= limit && !options.keep) {
       throw new QueueFullError(`${method}: ${limit} requests wait already (maxPendingRequests)`);
     }
     return new Promise<R>((resolve, reject) => {
-      this.#queue.push(this.#entry(method, params, options, resolve, reject));
+      this.#queue.push(this.#pending(method, params, options, resolve, reject));
       this.#pump();
     });
   }
@@ -185,10 +163,10 @@ export class Channel {
 
   /** What must reach the relay, past the window: nobody waits for answers any more. */
   #sendLast(): void {
-    const closes = this.#queue.filter((entry) => entry.keep).map((entry) => entry.line);
+    const closes = this.#queue.filter((request) => request.keep).map((request) => request.line);
     const undone = Array.from(this.#flight.values(), ({ undo }) => undo)
       .filter((undo) => undo !== undefined)
-      .map((undo) => `${JSON.stringify({ jsonrpc: '2.0', ...undo })}\n`);
+      .map(lineOf);
     for (const line of [...closes, ...undone]) {
       this.#connection?.send(line);
     }
@@ -208,79 +186,66 @@ export class Channel {
   #end(error: Error): void {
     this.#state = 'closed';
     this.#connection = undefined;
-    const entries = [...this.#flight.values(), ...this.#queue];
+    const requests = [...this.#flight.values(), ...this.#queue];
     this.#flight.clear();
     this.#queue = [];
     this.listeners.clear();
-    for (const entry of entries) {
-      clearTimeout(entry.timer);
-      entry.reject(error);
+    for (const request of requests) {
+      request.fail(error);
     }
     this.#wake?.();
   }
 
-  #entry<T, R>(
+  #pending<T, R>(
     method: string,
     params: Params,
     options: RequestOptions<T, R>,
     resolve: (value: R) => void,
     reject: (error: Error) => void,
-  ): Entry {
-    const id = ++this.#lastId;
-    const line = `${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`;
-    if (Buffer.byteLength(line) > LINE_BYTES_MAX) {
-      throw new RequestTooLargeError(`${method}: a request has at most ${LINE_BYTES_MAX} bytes`);
-    }
-    const settle = (result: unknown): void => {
-      try {
-        resolve(options.made ? options.made(result as T) : (result as R));
-      } catch (error) {
-        this.#undo(entry); // it is there and nobody has it
-        reject(error as Error);
-      }
-    };
-    const keep = options.keep ?? false;
-    const entry: Entry = { id, method, line, keep, undo: options.undo, timer: undefined, settle, reject };
-    if (!keep) {
-      entry.timer = setTimeout(() => this.#timeout(entry), this.#options.requestTimeout);
-    }
-    return entry;
+  ): PendingRequest {
+    const { made } = options;
+    const answered = (result: unknown): void =>
+      resolve(made ? made(result as T) : (result as R));
+    return new PendingRequest(++this.#lastId, method, params, options, answered, reject, {
+      ms: this.#options.requestTimeout,
+      call: (request) => this.#timeout(request),
+    });
   }
 
-  #timeout(entry: Entry): void {
-    const sent = this.#flight.has(entry.id);
-    // One that was sent keeps its place in the window until its answer comes: the relay counts it.
-    if (!sent) {
-      this.#queue.splice(this.#queue.indexOf(entry), 1);
-    } else {
-      this.#undo(entry);
-      entry.settle = () => {};
-    }
+  #timeout(request: PendingRequest): void {
     const ms = this.#options.requestTimeout;
+    const sent = this.#flight.has(request.id);
     const what = sent ? 'no answer' : 'it could not be sent';
-    entry.reject(new TimeoutError(`${entry.method}: ${what} within ${ms} ms`));
+    request.fail(new TimeoutError(`${request.method}: ${what} within ${ms} ms`));
+    // One that was sent keeps its place in the window until its answer comes: the relay counts it.
+    if (sent) {
+      this.#undo(request);
+    } else {
+      this.#queue.splice(this.#queue.indexOf(request), 1);
+    }
   }
 
-  #undo(entry: Entry): void {
-    if (entry.undo && this.#state !== 'closed') {
-      this.release(entry.undo.method, entry.undo.params);
+  #undo(request: PendingRequest): void {
+    const { undo } = request;
+    request.undo = undefined;
+    if (undo && this.#state !== 'closed') {
+      this.release(undo.method, undo.params);
     }
-    entry.undo = undefined;
   }
 
   #pump(): void {
     while (this.#state === 'open' && this.#flight.size < WINDOW) {
-      const entry = this.#queue.shift();
-      if (!entry) {
+      const request = this.#queue.shift();
+      if (!request) {
         return;
       }
-      this.#send(entry);
+      this.#send(request);
     }
   }
 
-  #send(entry: Entry): void {
-    this.#flight.set(entry.id, entry);
-    this.#connection?.send(entry.line);
+  #send(request: PendingRequest): void {
+    this.#flight.set(request.id, request);
+    this.#connection?.send(request.line);
   }
 
   /** Past the queue, while a connection is being made. */
@@ -289,7 +254,7 @@ export class Channel {
       if (!this.#connection) {
         throw new ConnectionLostError(`${method}: there is no connection`);
       }
-      this.#send(this.#entry(method, params, {}, resolve, reject));
+      this.#send(this.#pending(method, params, {}, resolve, reject));
     });
 
   async #dial(): Promise<ServerInfo> {
@@ -333,17 +298,16 @@ export class Channel {
   }
 
   #answer(id: number, result: unknown, error: WireError | undefined): void {
-    const entry = this.#flight.get(id);
-    if (!entry) {
+    const request = this.#flight.get(id);
+    if (!request) {
       logger.warn(`an answer to no request: ${id}`);
       return;
     }
     this.#flight.delete(id);
-    clearTimeout(entry.timer);
     if (error) {
-      entry.reject(relayError(entry.method, error));
-    } else {
-      entry.settle(result);
+      request.fail(relayError(request.method, error));
+    } else if (!request.answer(result)) {
+      this.#undo(request); // it is there and nobody has it
     }
     this.#pump();
   }
@@ -379,11 +343,11 @@ export class Channel {
   #abandonFlight(error: Error): void {
     const flight = [...this.#flight.values()];
     this.#flight.clear();
-    this.#queue.unshift(...flight.filter((entry) => entry.keep));
-    for (const entry of flight.filter((entry) => !entry.keep)) {
-      clearTimeout(entry.timer);
-      this.#undo(entry);
-      entry.reject(new ConnectionLostError(`${entry.method}: ${error.message}`, { cause: error }));
+    this.#queue.unshift(...flight.filter((request) => request.keep));
+    for (const request of flight.filter((request) => !request.keep)) {
+      this.#undo(request);
+      const message = `${request.method}: ${error.message}`;
+      request.fail(new ConnectionLostError(message, { cause: error }));
     }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether an endpoint can receive a producer. The relay decides it; mediasoup's canConsume() is no
-// promise, so the same rule stands here once more. test/can_consume.test.js holds it to the relay's.
+// promise, so the same rule is here once more. test/can_consume.test.js holds it to the relay's.
 import type { RtpCapabilities, RtpParameters } from './rtp_parameters.js';
 
 type Codec = {

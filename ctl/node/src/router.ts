@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A room.
-import { ActiveSpeakerObserver, type ActiveSpeakerObserverOptions } from './active_speaker_observer.js';
+import {
+  ActiveSpeakerObserver,
+  type ActiveSpeakerObserverOptions,
+} from './active_speaker_observer.js';
 import type { AppData } from './app_data.js';
 import { AudioLevelObserver, type AudioLevelObserverOptions } from './audio_level_observer.js';
 import { canConsume } from './codec_match.js';

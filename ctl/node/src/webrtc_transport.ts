@@ -223,7 +223,8 @@ export class WebRtcTransport<A extends AppData = AppData> extends Transport<
   }
 
   protected override refresh(dump: Params): void {
-    this.#iceParameters = (dump['iceParameters'] as IceParameters | undefined) ?? this.#iceParameters;
+    const iceParameters = dump['iceParameters'] as IceParameters | undefined;
+    this.#iceParameters = iceParameters ?? this.#iceParameters;
     this.missed('icestatechange', 'iceState', this.#iceState, dump);
     this.missed('iceselectedtuplechange', 'iceSelectedTuple', this.#iceSelectedTuple, dump);
     this.missed('dtlsstatechange', 'dtlsState', this.#dtlsState, dump);

@@ -40,7 +40,7 @@ export type WorkerSettings<A extends AppData = AppData> = {
   socketPath?: string;
   /** Make everything on this thread of the relay (default: where there is least to do). */
   workerIndex?: number;
-  /** Rooms and WebRTC servers end with the connection: none is left if this process dies (default false). */
+  /** What it makes ends with the connection: nothing is left if this process dies (false). */
   tied?: boolean;
   /** Milliseconds for making a connection, or for a relay to start (5,000). */
   connectTimeout?: number;

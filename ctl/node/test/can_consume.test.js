@@ -88,7 +88,7 @@ test('canConsume() says what the relay says', needsRelay, async (t) => {
   await until(() => isEmpty(other), 'an empty relay');
 });
 
-test('rtx alone is nothing to consume, and strangers’ producers are unknown', needsRelay, async (t) => {
+test('rtx alone is nothing; strangers’ producers are unknown', needsRelay, async (t) => {
   const { worker, other } = await startPair(t);
   const router = await worker.createRouter({ id: 'r', mediaCodecs: [videoCodec('VP8')] });
   const { rtpCapabilities } = router;

@@ -98,7 +98,8 @@ test('unknown notifications, objects, events and answers are passed over', async
   const { relay, worker } = await rig(t);
   const made = await worker.createRouter();
   const logs = [];
-  setLogEventListeners({ ondebug: (_name, text) => logs.push(text), onwarn: (_n, x) => logs.push(x) });
+  const log = (_namespace, text) => logs.push(text);
+  setLogEventListeners({ ondebug: log, onwarn: log });
   t.after(() => setLogEventListeners());
   relay.notify('nonsense', {});
   relay.notify('planet.close', { planetId: 'x' });
@@ -245,7 +246,7 @@ test('close() undoes what is being made', async (t) => {
   assert.equal((await relay.waitFor('router.close')).params.routerId, params.id);
 });
 
-test('an id that is used again: the end of the older room is not that of the new one', async (t) => {
+test('an id that is used again: the older room’s end is not the new one’s', async (t) => {
   const { relay, worker } = await rig(t);
   const older = await worker.createRouter({ id: 'r' });
   relay.answer({

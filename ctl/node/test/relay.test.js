@@ -235,7 +235,7 @@ test('comedia: the peer’s address is told, and packets are traced', needsRelay
   assert.equal(consumer.closed, false);
 });
 
-test('plain transports: connect, SRTP, a second RTCP port, older options', needsRelay, async (t) => {
+test('plain transports: connect, SRTP, an RTCP port, older options', needsRelay, async (t) => {
   const { worker } = await startPair(t);
   const router = await worker.createRouter({ mediaCodecs });
   const transport = await router.createPlainTransport({

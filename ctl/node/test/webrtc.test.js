@@ -141,8 +141,11 @@ test('states and events', async (t) => {
   relay.notify('transport.icestatechange', { transportId, iceState: 'connected' });
   relay.notify('transport.iceselectedtuplechange', { transportId, iceSelectedTuple: tuple });
   relay.notify('transport.dtlsstatechange', { transportId, dtlsState: 'connecting' });
-  const dtlsRemoteCert = 'PEM';
-  relay.notify('transport.dtlsstatechange', { transportId, dtlsState: 'connected', dtlsRemoteCert });
+  relay.notify('transport.dtlsstatechange', {
+    transportId,
+    dtlsState: 'connected',
+    dtlsRemoteCert: 'PEM',
+  });
   relay.notify('transport.trace', { transportId, trace: { type: 'bwe' } });
   await until(() => seen.length === 10, 'ten events');
   const expected = [

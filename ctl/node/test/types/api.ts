@@ -10,7 +10,8 @@ import {
   type types,
 } from 'sluice-client';
 
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Probe<A> = <T>() => T extends A ? 1 : 2;
+type Same<A, B> = Probe<A> extends Probe<B> ? true : false;
 function same<A, B>(_is: Same<A, B>): void {}
 
 type Mine = { name: string };
@@ -63,7 +64,8 @@ export async function all(): Promise<void> {
   // @ts-expect-error -- of a plain transport
   await transport.connect({ ip: '::1', port: 1 });
 
-  const plainTransport = await router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '::' } });
+  const listenInfo: types.TransportListenInfo = { protocol: 'udp', ip: '::' };
+  const plainTransport = await router.createPlainTransport({ listenInfo });
   await plainTransport.connect({ ip: '::1', port: 1, rtcpPort: 2 });
   plainTransport.on('tuple', ({ remotePort }) => same<typeof remotePort, number | undefined>(true));
   same<typeof plainTransport.srtpParameters, types.SrtpParameters | undefined>(true);
@@ -87,9 +89,12 @@ export async function all(): Promise<void> {
   const direct = await router.createDirectTransport();
   direct.on('rtcp', (packet) => direct.sendRtcp(packet));
   const data = await transport.consumeData({ dataProducerId: 'd' });
-  data.on('message', (message, ppid) => same<typeof ppid, number>(Buffer.isBuffer(message) as true));
+  data.on('message', (message, ppid) => {
+    same<typeof message, Buffer>(true);
+    same<typeof ppid, number>(true);
+  });
   const level = await router.createAudioLevelObserver({ interval: 800 });
-  level.on('volumes', ([volume]) => same<typeof volume, types.AudioLevelObserverVolume | undefined>(true));
+  level.on('volumes', (volumes) => same<typeof volumes, types.AudioLevelObserverVolume[]>(true));
   const rtpObserver: types.RtpObserver = level;
 
   try {
