@@ -60,7 +60,22 @@ export type RtpStreamParametersDump = {
   temporalLayers: number;
 };
 
-export type RtpStreamDump = { params: RtpStreamParametersDump; score: number };
+export type RtxStreamParameters = {
+  ssrc: number;
+  payloadType: number;
+  mimeType: string;
+  clockRate: number;
+  rrid?: string;
+  cname: string;
+};
+
+export type RtxStreamDump = { params: RtxStreamParameters };
+
+export type RtpStreamDump = {
+  params: RtpStreamParametersDump;
+  score: number;
+  rtxStream?: RtxStreamDump;
+};
 
 export type BaseConsumerDump = {
   id: string;

@@ -2,6 +2,7 @@
 // What applications import.
 import type { AppData } from './app_data.js';
 import { Emitter } from './emitter.js';
+import type { Observer, ObserverEvents } from './observer.js';
 import { Worker, type WorkerSettings } from './worker.js';
 
 export type * as types from './types.js';
@@ -15,7 +16,7 @@ export { parseScalabilityMode } from './scalability_mode.js';
 export const version = '0.1.0';
 
 /** Of all workers of this process. */
-export const observer = new Emitter<{ newworker: [Worker] }>();
+export const observer: Observer = new Emitter<ObserverEvents>();
 
 /** Connects to a relay, or starts one. Rejects with ConnectError if there is none. */
 export async function createWorker<A extends AppData = AppData>(

@@ -2,6 +2,7 @@
 // All of a router's streams on their way to another router. For a later version of the relay.
 import type { AppData, Either } from './app_data.js';
 import type { Params } from './connection.js';
+import type { Consumer, ConsumerOptions } from './consumer.js';
 import {
   listenInfoOfIp,
   type TransportListenInfo,
@@ -30,6 +31,13 @@ export type PipeTransportOptions<A extends AppData = AppData> = SctpOptions & {
     { listenInfo: TransportListenInfo },
     { listenIp: TransportListenIp | string; port?: number }
   >;
+
+/** All of the producer's streams, so there is nothing to choose. */
+export type PipeConsumerOptions<A extends AppData = AppData> = {
+  id?: string;
+  producerId: string;
+  appData?: A;
+};
 
 type Ends = { tuple: TransportTuple; srtpParameters?: SrtpParameters };
 export type PipeTransportMade = Ends & SctpMade;
@@ -82,6 +90,12 @@ export class PipeTransport<A extends AppData = AppData> extends Transport<
 
   override getStats(): Promise<PipeTransportStat[]> {
     return this.request('getStats');
+  }
+
+  override consume<C extends AppData = AppData>(
+    options: PipeConsumerOptions<C>,
+  ): Promise<Consumer<C>> {
+    return super.consume(options as ConsumerOptions<C>);
   }
 
   override connect(params: {

@@ -12,6 +12,7 @@ export type * from './emitter.js';
 export type * from './errors.js';
 export type * from './listen_info.js';
 export type * from './logger.js';
+export type * from './observer.js';
 export type * from './pipe_transport.js';
 export type * from './plain_transport.js';
 export type * from './producer.js';
