@@ -13,7 +13,8 @@ static size_t packet_bytes(const uint8_t *data, size_t bytes, size_t at)
     return length <= bytes - at ? length : 0;
 }
 
-/* Padding of the packet at `at`; the count includes itself and is a multiple of four. */
+/* Padding of the packet at `at`; the count includes itself. RFC 3550 6.4.1 makes it a multiple of
+ * four; browsers fill transport-wide feedback up by one to three bytes, and are understood. */
 static size_t padding_bytes(const uint8_t *data, size_t at, size_t length)
 {
     return data[at] & 0x20 ? data[at + length - 1] : 0;
@@ -24,7 +25,7 @@ static bool padding_valid(const uint8_t *data, size_t at, size_t length)
     if (!(data[at] & 0x20))
         return true;
     size_t padding = padding_bytes(data, at, length);
-    return padding != 0 && padding % 4 == 0 && padding <= length - RTCP_HEAD_BYTES;
+    return padding != 0 && padding <= length - RTCP_HEAD_BYTES;
 }
 
 enum drop rtcp_reader_init(struct rtcp_reader *reader, const uint8_t *data, size_t bytes)

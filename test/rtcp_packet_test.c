@@ -190,7 +190,7 @@ static const struct {
     {"padding up to the head", {0xa0, 0xcb, 0x00, 0x02, 0, 0, 0, 0, 0, 0, 0, 8}, 12, true},
     {"padding into the head", {0xa0, 0xcb, 0x00, 0x02, 0, 0, 0, 0, 0, 0, 0, 12}, 12, false},
     {"padding of 0", {0xa0, 0xc9, 0x00, 0x02, 0, 0, 0, 1, 0, 0, 0, 0}, 12, false},
-    {"padding of 3", {0xa0, 0xc9, 0x00, 0x02, 0, 0, 0, 1, 0, 0, 0, 3}, 12, false},
+    {"padding of 3, as browsers do", {0xa0, 0xcd, 0x00, 0x02, 0, 0, 0, 1, 0, 0, 0, 3}, 12, true},
     {"padding of nothing", {0xa0, 0xcb, 0x00, 0x00}, 4, false},
     {"padding before the last",
      {0xa0, 0xcb, 0x00, 0x01, 0, 0, 0, 4, 0x80, 0xcb, 0x00, 0x00},
