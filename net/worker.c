@@ -175,6 +175,8 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
         why = account_media(w, stream, &record, route.rtx);
     if (why == DROP_NONE) {
         note_codec(stream, &record, data);
+        if (record.fresh)
+            event_producer_score(w, stream->producer); /* its encodings that are there */
         if (record.fresh && !record.keyframe)
             recovery_fresh(w, stream);
         recovery_receive(w, stream, record.seq_ext, record.keyframe, route.rtx);

@@ -498,6 +498,29 @@ START_TEST(traces_say_what_was_asked_for)
 
 END_TEST
 
+/* Applications show a producer's score: they are told that its stream is there. */
+START_TEST(the_first_packet_tells_the_score)
+{
+    struct scene s;
+    scene_open(&s, _i, NULL);
+    publish(&s, true, 1, 3000);
+    publish(&s, true, 2, 6000);
+    const struct outcome *event = rig_event(&s.rig, EVENT_SCORE);
+    ck_assert_ptr_nonnull(event);
+    ck_assert_int_eq(event->object, OBJECT_PRODUCER);
+    ck_assert_uint_eq(event->index, s.video);
+    ck_assert_uint_eq(event->score.score[0], 10);
+    ck_assert_uint_eq(event->score.ssrc[0], VIDEO);
+    rig_settle(&s.rig);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s.rig.events_n; i++)
+        n += s.rig.events[i].event == EVENT_SCORE;
+    ck_assert_uint_eq(n, 1);
+    scene_close(&s);
+}
+
+END_TEST
+
 Suite *net_report_suite(void)
 {
     Suite *suite = suite_create("net_report");
@@ -506,6 +529,7 @@ Suite *net_report_suite(void)
     tcase_add_loop_test(reports, sender_reports_keep_audio_and_video_together, 0, 2);
     tcase_add_loop_test(reports, receiver_reports_tell_the_loss, 0, 2);
     tcase_add_loop_test(reports, audio_is_told_the_worst_loss, 0, 2);
+    tcase_add_loop_test(reports, the_first_packet_tells_the_score, 0, 2);
     tcase_add_loop_test(reports, round_trips_by_extended_reports, 0, 2);
     tcase_add_loop_test(reports, arrivals_are_fed_back_transport_wide, 0, 2);
     suite_add_tcase(suite, reports);
