@@ -73,7 +73,7 @@ struct transport {
     enum seal_suite suite;
     bool mux, comedia, connected;
     uint32_t mid_next;
-    uint32_t ssrcs_n;
+    uint32_t ssrc_next;          /* of its consumers; 0: not begun */
     char cname[CNAME_BYTES_MAX]; /* of its producers; "" until the first */
 };
 
