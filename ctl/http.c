@@ -4,6 +4,7 @@
 
 #include "core/addr.h"
 #include "core/clock.h"
+#include "ctl/listen.h"
 #include "ctl/metrics.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ struct http_conn {
 };
 
 struct http {
-    int fd, epoll_fd;
+    int fd, epoll_fd, spare_fd;
     uint64_t key;
     struct http_conn *conns[HTTP_CONNS_MAX];
 };
@@ -49,7 +50,7 @@ int http_init(struct http **out, uint16_t port, int epoll_fd, uint64_t key,
         free(http);
         return failed;
     }
-    *http = (struct http){.fd = fd, .epoll_fd = epoll_fd, .key = key};
+    *http = (struct http){.fd = fd, .epoll_fd = epoll_fd, .spare_fd = listen_spare(), .key = key};
     *out = http;
     return 0;
 }
@@ -69,6 +70,8 @@ void http_exit(struct http *http)
             conn_end(http, i);
     }
     close(http->fd);
+    if (http->spare_fd >= 0)
+        close(http->spare_fd);
     free(http);
 }
 
@@ -90,14 +93,30 @@ bool http_is_busy(const struct http *http)
     return false;
 }
 
-/* One too many: closed at once, or its readiness would wake the control thread for ever. */
+/* The next caller, or -1. Where no descriptor is left, one is kept to take him off the queue with:
+ * if he stayed there, his readiness would wake the control thread for ever. */
+static int caller_take(struct http *http)
+{
+    int fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return fd;
+    if (http->spare_fd >= 0)
+        close(http->spare_fd);
+    fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    http->spare_fd = listen_spare();
+    return -1;
+}
+
+/* One too many: closed at once, for the same reason. */
 static void conns_refuse(struct http *http)
 {
     for (size_t i = 0; i < HTTP_CONNS_MAX; i++)
         if (!http->conns[i])
             return;
     for (size_t i = 0; i < HTTP_CONNS_MAX; i++) {
-        int fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = caller_take(http);
         if (fd < 0)
             return;
         close(fd);
@@ -109,7 +128,7 @@ static void conns_accept(struct http *http, int64_t now_us)
     for (size_t i = 0; i < HTTP_CONNS_MAX; i++) {
         if (http->conns[i])
             continue;
-        int fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = caller_take(http);
         if (fd < 0)
             return;
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = http->key};
