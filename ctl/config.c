@@ -225,12 +225,12 @@ int config_load(struct config *config, const char *path, char why[CONFIG_ERROR_B
         return -EINVAL;
     }
     struct field_error err;
+    char sentence[FIELD_SENTENCE_BYTES];
     field_error_clear(&err);
     bool right = config_read(config, value, &err);
     json_decref(value);
     if (!right)
-        snprintf(why, CONFIG_ERROR_BYTES, "%s: %s: expected %s, got %s", path, err.path,
-                 err.expected, err.got);
+        snprintf(why, CONFIG_ERROR_BYTES, "%s: %s", path, field_error_sentence(&err, sentence));
     return right ? 0 : -EINVAL;
 }
 

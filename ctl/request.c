@@ -176,7 +176,7 @@ void request_only(const struct request *request, const struct fields *f, const c
         int bytes = snprintf(field, sizeof(field), "%s%s%s", prefix, prefix[0] ? "." : "", key);
         if (bytes < 0 || (size_t)bytes >= sizeof(field) ||
             !method_has_field(methods[request->method].params, field, (size_t)bytes)) {
-            fields_fail(f, key, "no such field");
+            fields_unknown(f, key);
             return;
         }
     }

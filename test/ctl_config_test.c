@@ -372,20 +372,20 @@ static char *rendered(const char *value_text, const char *before_text)
 
 START_TEST(test_render)
 {
-    char *text =
-        rendered("{\"a\":1,\"long\":\"x\\u0007y\",\"list\":[1,2],\"none\":[],\"rows\":[{\"id\":"
-                 "\"r\",\"n\":10},{\"id\":\"room\"}],\"deep\":{\"b\":true},\"drops\":{\"x\":0,"
-                 "\"y\":3}}",
-                 "{\"a\":1,\"drops\":{\"y\":1}}");
+    char *text = rendered(
+        "{\"a\":1,\"long\":\"x\\u0007y\",\"list\":[1,2],\"none\":[],\"rows\":[{\"id\":"
+        "\"r\",\"n\":10,\"off\":[]},{\"id\":\"room\"}],\"deep\":{\"b\":true},\"drops\":{\"x\":0,"
+        "\"y\":3}}",
+        "{\"a\":1,\"drops\":{\"y\":1}}");
     ck_assert_str_eq(text, "a     1\n"
                            "long  x?y\n"
                            "list  1, 2\n"
                            "none  none\n"
                            "\n"
                            "rows\n"
-                           "id    n\n"
-                           "r     10\n"
-                           "room  -\n"
+                           "id    n   off\n"
+                           "r     10  none\n"
+                           "room  -   -\n"
                            "\n"
                            "deep\n"
                            "b  yes\n"

@@ -72,6 +72,37 @@ START_TEST(test_unknown_method)
 
 END_TEST
 
+static const struct {
+    const char *name, *nearest; /* NULL: none is near enough */
+} slips[] = {
+    {"router.creat", "router.create"},
+    {"Router.Create", "router.create"},
+    {"router.craete", "router.create"},
+    {"roter.creaet", "router.create"},
+    {"transport.createplain", "transport.createPlain"},
+    {"transport.creatPlane", "transport.createPlain"},
+    {"server.inf", "server.info"},
+    {"consumer.getstat", "consumer.getStats"},
+    {"", NULL},
+    {"x", NULL},
+    {"info", NULL},
+    {"room.open", NULL},
+    {"router.createroomforeverybodywhocomesinthroughthedoor", NULL},
+};
+
+START_TEST(test_slips)
+{
+    const char *nearest = method_nearest(slips[_i].name);
+    if (slips[_i].nearest)
+        ck_assert_str_eq(nearest ? nearest : "", slips[_i].nearest);
+    else
+        ck_assert_msg(!nearest, "%s", nearest);
+    for (size_t i = 0; i < METHOD_N; i++)
+        ck_assert_str_eq(method_nearest(methods[i].name), methods[i].name);
+}
+
+END_TEST
+
 START_TEST(test_bad_params)
 {
     rig_fails(&rig, RPC_PARAMS, "tied", "router.create", "{'tied':1}");
@@ -488,6 +519,7 @@ Suite *ctl_control_suite(void)
     tcase_add_test(tc, test_info);
     tcase_add_test(tc, test_socket_mode);
     tcase_add_test(tc, test_unknown_method);
+    tcase_add_loop_test(tc, test_slips, 0, (int)ARRAY_N(slips));
     tcase_add_test(tc, test_bad_params);
     tcase_add_test(tc, test_bad_lines);
     tcase_add_test(tc, test_no_id);
