@@ -225,6 +225,25 @@ bool config_read(struct config *config, const json_t *value, struct field_error 
     return fields_ok(&f);
 }
 
+int config_parse(struct config *config, const char *text, size_t bytes, const char *name,
+                 char why[CONFIG_ERROR_BYTES])
+{
+    json_error_t syntax;
+    json_t *value = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &syntax);
+    if (!value) {
+        snprintf(why, CONFIG_ERROR_BYTES, "%s, line %d: %s", name, syntax.line, syntax.text);
+        return -EINVAL;
+    }
+    struct field_error err;
+    char sentence[FIELD_SENTENCE_BYTES];
+    field_error_clear(&err);
+    bool right = config_read(config, value, &err);
+    json_decref(value);
+    if (!right)
+        snprintf(why, CONFIG_ERROR_BYTES, "%s: %s", name, field_error_sentence(&err, sentence));
+    return right ? 0 : -EINVAL;
+}
+
 int config_load(struct config *config, const char *path, char why[CONFIG_ERROR_BYTES])
 {
     FILE *file = fopen(path, "re");
@@ -242,22 +261,9 @@ int config_load(struct config *config, const char *path, char why[CONFIG_ERROR_B
         snprintf(why, CONFIG_ERROR_BYTES, "%s: %s", path, strerror(failed));
         return -failed;
     }
-
-    json_error_t syntax;
-    json_t *value = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &syntax);
+    failed = config_parse(config, text, bytes, path, why);
     free(text);
-    if (!value) {
-        snprintf(why, CONFIG_ERROR_BYTES, "%s, line %d: %s", path, syntax.line, syntax.text);
-        return -EINVAL;
-    }
-    struct field_error err;
-    field_error_clear(&err);
-    bool right = config_read(config, value, &err);
-    json_decref(value);
-    if (!right)
-        snprintf(why, CONFIG_ERROR_BYTES, "%s: %s: expected %s, got %s", path, err.path,
-                 err.expected, err.got);
-    return right ? 0 : -EINVAL;
+    return failed;
 }
 
 bool config_check(struct config *config, char why[CONFIG_ERROR_BYTES])

@@ -54,6 +54,10 @@ bool config_read(struct config *config, const json_t *value, struct field_error 
  * one sentence. */
 int config_load(struct config *config, const char *path, char why[CONFIG_ERROR_BYTES]);
 
+/* The text of a file on top of `config`; `name` stands in `why`. 0 or -EINVAL. */
+int config_parse(struct config *config, const char *text, size_t bytes, const char *name,
+                 char why[CONFIG_ERROR_BYTES]);
+
 /* What the values say together: slots against retention, processors. False: `why`. */
 bool config_check(struct config *config, char why[CONFIG_ERROR_BYTES]);
 

@@ -182,7 +182,7 @@ bool conn_send(struct conn *conn, const char *text, size_t bytes)
 {
     if (conn->dead)
         return false;
-    if (conn_queued_bytes(conn) + bytes > CONN_OUT_BYTES_MAX ||
+    if (conn_unread_bytes(conn) + bytes > CONN_OUT_BYTES_MAX ||
         !buffer_room(&conn->out, &conn->out_at, &conn->out_n, &conn->out_room, bytes)) {
         conn->dead = true;
         return false;

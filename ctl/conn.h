@@ -2,11 +2,12 @@
 /* ctl/conn.h - one controller's connection: lines in, lines out, what it waits for and what it has
  * subscribed to.
  *
- * Bounds: a line RPC_LINE_BYTES_MAX; requests without an answer CONN_REQUESTS_MAX (then reading
- * stops until answers are out); answers and notifications it has not read CONN_OUT_BYTES_MAX (then
- * it is dead: the caller disconnects it); subscriptions to single objects CONN_IDS_MAX. Answers
- * leave in the order of the requests. What has been read and sent is wiped: keys pass through here.
- * Threads: the control thread's. Memory: buffers grow as needed and are freed when empty. */
+ * Bounds: a line RPC_LINE_BYTES_MAX; requests without an answer CONN_REQUESTS_MAX, and their
+ * answers that wait for an earlier one's CONN_OUT_BYTES_MAX and one answer (then reading stops
+ * until some are out); answers and notifications it has not read CONN_OUT_BYTES_MAX (then it is
+ * dead: the caller disconnects it); subscriptions to single objects CONN_IDS_MAX. Answers leave in
+ * the order of the requests. What has been read and sent is wiped: keys pass through here. Threads:
+ * the control thread's. Memory: buffers grow as needed and are freed when empty. */
 #ifndef CTL_CONN_H
 #define CTL_CONN_H
 
@@ -91,9 +92,20 @@ bool conn_send(struct conn *conn, const char *text, size_t bytes);
 /* Writes what can be written. Sets `gone`, and throws the rest away, when nobody reads any more. */
 void conn_flush(struct conn *conn);
 
+static inline size_t conn_unread_bytes(const struct conn *conn)
+{
+    return conn->out_n - conn->out_at;
+}
+
 static inline size_t conn_queued_bytes(const struct conn *conn)
 {
-    return conn->out_n - conn->out_at + conn->held_bytes;
+    return conn_unread_bytes(conn) + conn->held_bytes;
+}
+
+/* May it ask for more? */
+static inline bool conn_has_room(const struct conn *conn)
+{
+    return conn->requests_n < CONN_REQUESTS_MAX && conn->held_bytes <= CONN_OUT_BYTES_MAX;
 }
 
 /* Does it want this notice about the object `id` (NULL: about none) made by `owner`? */

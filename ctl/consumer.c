@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+enum { SSRC_PASS_MAX = 1 << 16 }; /* a caller's numbers far ahead do not move ours */
+
 /* What consume has read and negotiated; JSON values but the borrowed one are owned. */
 struct consume {
     const char *id;
@@ -21,25 +23,28 @@ struct consume {
     bool paused, enable_rtx, ignore_dtx, verbatim;
     const char *mid;
     char made_mid[RTP_MID_BYTES_MAX + 1];
-    uint32_t taken[4]; /* SSRCs given out in this very request */
-    uint32_t taken_n;
     json_t *params, *encodings;
 };
 
+/* One after the other from a random start (RFC 3550 8.1), media before its RTX: under one SRTP key
+ * an SSRC is used once, and a row of numbers is remembered as one range, however long it gets. */
 static uint32_t ssrc_take(void *arg)
 {
-    struct consume *consume = arg;
+    struct transport *transport = ((struct consume *)arg)->transport;
+    if (transport->ssrc_next == 0)
+        transport->ssrc_next = random_u32();
     for (;;) { /* ends: a transport has thousands of the four thousand million */
-        uint32_t ssrc = random_u32();
-        bool used = ssrc == 0 || transport_has_ssrc(consume->transport, ssrc);
-        for (uint32_t i = 0; i < consume->taken_n && i < ARRAY_N(consume->taken); i++)
-            used |= consume->taken[i] == ssrc;
-        if (used)
-            continue;
-        if (consume->taken_n < ARRAY_N(consume->taken))
-            consume->taken[consume->taken_n++] = ssrc;
-        return ssrc;
+        uint32_t ssrc = transport->ssrc_next++;
+        if (ssrc != 0 && !transport_has_ssrc(transport, ssrc))
+            return ssrc;
     }
+}
+
+/* The caller gave this one. It may be used up when its turn comes, so the row goes on behind it. */
+static void ssrc_pass(struct transport *transport, uint32_t ssrc)
+{
+    if (transport->ssrc_next != 0 && ssrc - transport->ssrc_next < SSRC_PASS_MAX)
+        transport->ssrc_next = ssrc + 1;
 }
 
 /* The caller has negotiated: his parameters are used as they are. */
@@ -246,6 +251,10 @@ static void consume_run(struct control *control, struct request *request, struct
         request_fail(request, RPC_FULL, NULL, NULL, NULL, "worker %u has no room for a consumer",
                      consume->transport->o.worker);
         return;
+    }
+    if (consume->verbatim) {
+        ssrc_pass(consume->transport, open->rewrite.ssrc);
+        ssrc_pass(consume->transport, open->rewrite.rtx_ssrc);
     }
     errand->index = consumer->o.index;
     errand->object = consumer;

@@ -152,7 +152,7 @@ void control_send(struct control *control, struct conn *conn, const char *text, 
     log_warn(
         "control",
         "controller %llu (pid %d) is disconnected: it has left %zu bytes unread, the limit is %d",
-        (unsigned long long)conn->serial, (int)conn->pid, conn_queued_bytes(conn),
+        (unsigned long long)conn->serial, (int)conn->pid, conn_unread_bytes(conn),
         CONN_OUT_BYTES_MAX);
 }
 
@@ -207,7 +207,7 @@ static bool conn_requests(struct control *control, struct conn *conn)
     for (int i = 0; i < CONTROL_LINES_TURN; i++) {
         char *line = NULL;
         size_t bytes = 0;
-        if (conn->dead || conn->held || conn->requests_n >= CONN_REQUESTS_MAX)
+        if (conn->dead || conn->held || !conn_has_room(conn))
             return false;
         enum conn_line what = conn_line(conn, &line, &bytes);
         if (what == CONN_LINE_NONE)
@@ -246,8 +246,7 @@ static void conn_rearm(struct control *control, struct conn *conn)
     uint32_t wanted = 0;
     if (conn->hung)
         return; /* see conns_ask() */
-    if (!conn->ended && conn->requests_n < CONN_REQUESTS_MAX &&
-        conn->in_n - conn->in_at <= RPC_LINE_BYTES_MAX + 1)
+    if (!conn->ended && conn_has_room(conn) && conn->in_n - conn->in_at <= RPC_LINE_BYTES_MAX + 1)
         wanted |= EPOLLIN;
     if (conn->out_at < conn->out_n)
         wanted |= EPOLLOUT;
@@ -293,8 +292,7 @@ static void conns_ask(struct control *control)
         if (conn->hung && !conn->ended)
             conn_read(conn);
         conn->waits = conn_requests(control, conn);
-        bool reads =
-            conn->hung && !conn->ended && !conn->held && conn->requests_n < CONN_REQUESTS_MAX;
+        bool reads = conn->hung && !conn->ended && !conn->held && conn_has_room(conn);
         control->more |= conn->waits || (reads && !conn->dead);
     }
 }
@@ -308,7 +306,9 @@ static void conns_send(struct control *control)
         if (!conn)
             continue;
         conn_flush(conn);
-        if (conn->ended && !conn->waits && !conn->held && conn->requests_n < CONN_REQUESTS_MAX)
+        bool released = request_release(conn);
+        control->more |= released; /* lines that had no room wait in its buffer */
+        if (conn->ended && !conn->waits && !conn->held && !released && conn_has_room(conn))
             conn_ended(control, conn);
         if (conn->dead) {
             disconnect(control, conn);

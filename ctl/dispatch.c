@@ -18,12 +18,14 @@ const char *const trace_type_names[] = {"keyframe", "nack", "pli", "fir", "rtp",
 static void fail_unknown(struct request *request)
 {
     const char *name = request->rpc.method;
+    const char *nearest = method_nearest(name);
     if (method_is_later(name))
         request_fail(request, RPC_UNSUPPORTED, "method", "a method of this version", name,
                      "%.80s comes with a later version of the relay", name);
     else
         request_fail(request, RPC_METHOD, "method", "a method that server.methods lists", name,
-                     "there is no method %.80s", name);
+                     "there is no method %.80s%s%s%s", name, nearest ? "; did you mean " : "",
+                     nearest ? nearest : "", nearest ? "?" : "");
 }
 
 void dispatch(struct control *control, struct request *request)

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static const char unknown_field[] = "an unknown field";
+
 /* Ends `text` before a character that does not fit whole: a cut text stays valid UTF-8. */
 static void cut_on_character(char *text, size_t bytes_max)
 {
@@ -353,9 +355,27 @@ bool fields_only(const struct fields *f, const char *const names[])
     for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
         const char *key = json_object_iter_key(at);
         if (!name_is_in(key, names))
-            return fields_fail(f, key, "no such field");
+            return fields_unknown(f, key);
     }
     return true;
+}
+
+bool fields_unknown(const struct fields *f, const char *key)
+{
+    char path[FIELD_PATH_BYTES];
+    field_error_set(f->err, fields_path(f, key, path), "a known field", unknown_field);
+    return false;
+}
+
+const char *field_error_sentence(const struct field_error *err, char text[FIELD_SENTENCE_BYTES])
+{
+    const char *colon = err->path[0] ? ": " : "";
+    if (strcmp(err->got, unknown_field) == 0) /* strings of a caller are shown in quotes */
+        text_set(text, FIELD_SENTENCE_BYTES, "%s: unknown field", err->path);
+    else
+        text_set(text, FIELD_SENTENCE_BYTES, "%s%sexpected %s, got %s", err->path, colon,
+                 err->expected, err->got);
+    return text;
 }
 
 bool fields_fail(const struct fields *f, const char *key, const char *expected)

@@ -28,7 +28,8 @@
 
 enum { FIELD_PATH_BYTES = 128, FIELD_TEXT_BYTES = 96 };
 
-/* Which field was wrong, what it should have been, what it was. All three are valid UTF-8, cut on a
+/* Which field was wrong, what it should have been, what it was ("a known field", "an unknown field"
+ * for one that may not be there). All three are valid UTF-8, cut on a
  * character where too long. */
 struct field_error {
     char
@@ -96,6 +97,15 @@ bool fields_item_string(const struct fields *array, size_t index, size_t min_byt
                         size_t max_bytes, const char **out);
 bool fields_item_int(const struct fields *array, size_t index, int64_t min, int64_t max,
                      int64_t *out);
+
+/* Sets the error for a key that the object may not have. Always false, to be returned. */
+bool fields_unknown(const struct fields *f, const char *key);
+
+/* The error as a sentence, without a full stop: "a.b: expected an integer from 1 to 255, got true",
+ * "a.c: unknown field". Returns `text`. */
+enum { FIELD_SENTENCE_BYTES = FIELD_PATH_BYTES + 2 * FIELD_TEXT_BYTES + 32 };
+
+const char *field_error_sentence(const struct field_error *err, char text[FIELD_SENTENCE_BYTES]);
 
 /* Refuses the first key of the object that is not in `names` (ends with NULL). */
 bool fields_only(const struct fields *f, const char *const names[]);

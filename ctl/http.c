@@ -4,6 +4,7 @@
 
 #include "core/addr.h"
 #include "core/clock.h"
+#include "ctl/listen.h"
 #include "ctl/metrics.h"
 
 #include <errno.h>
@@ -17,11 +18,11 @@ struct http_conn {
     int64_t until_us;
     size_t in_n, out_n, out_at;
     char *out; /* NULL: still reading */
-    char in[HTTP_REQUEST_BYTES + 1];
+    char in[HTTP_REQUEST_BYTES];
 };
 
 struct http {
-    int fd, epoll_fd;
+    int fd, epoll_fd, spare_fd;
     uint64_t key;
     struct http_conn *conns[HTTP_CONNS_MAX];
 };
@@ -49,7 +50,7 @@ int http_init(struct http **out, uint16_t port, int epoll_fd, uint64_t key,
         free(http);
         return failed;
     }
-    *http = (struct http){.fd = fd, .epoll_fd = epoll_fd, .key = key};
+    *http = (struct http){.fd = fd, .epoll_fd = epoll_fd, .spare_fd = listen_spare(), .key = key};
     *out = http;
     return 0;
 }
@@ -69,6 +70,8 @@ void http_exit(struct http *http)
             conn_end(http, i);
     }
     close(http->fd);
+    if (http->spare_fd >= 0)
+        close(http->spare_fd);
     free(http);
 }
 
@@ -90,14 +93,30 @@ bool http_is_busy(const struct http *http)
     return false;
 }
 
-/* One too many: closed at once, or its readiness would wake the control thread for ever. */
+/* The next caller, or -1. Where no descriptor is left, one is kept to take him off the queue with:
+ * if he stayed there, his readiness would wake the control thread for ever. */
+static int caller_take(struct http *http)
+{
+    int fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return fd;
+    if (http->spare_fd >= 0)
+        close(http->spare_fd);
+    fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    http->spare_fd = listen_spare();
+    return -1;
+}
+
+/* One too many: closed at once, for the same reason. */
 static void conns_refuse(struct http *http)
 {
     for (size_t i = 0; i < HTTP_CONNS_MAX; i++)
         if (!http->conns[i])
             return;
     for (size_t i = 0; i < HTTP_CONNS_MAX; i++) {
-        int fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = caller_take(http);
         if (fd < 0)
             return;
         close(fd);
@@ -109,7 +128,7 @@ static void conns_accept(struct http *http, int64_t now_us)
     for (size_t i = 0; i < HTTP_CONNS_MAX; i++) {
         if (http->conns[i])
             continue;
-        int fd = accept4(http->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = caller_take(http);
         if (fd < 0)
             return;
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = http->key};
@@ -126,15 +145,26 @@ static void conns_accept(struct http *http, int64_t now_us)
     conns_refuse(http);
 }
 
-static void answer(struct http *http, struct http_conn *conn, struct control *control)
+enum http_asked http_asked(const char *text, size_t bytes)
 {
-    bool right = strncmp(conn->in, "GET /metrics ", 13) == 0;
-    bool method = strncmp(conn->in, "GET ", 4) == 0;
-    char *body = right ? metrics_text(control) : NULL;
-    const char *status = body      ? "200 OK"
-                         : !method ? "405 Method Not Allowed"
-                         : right   ? "500 Internal Server Error"
-                                   : "404 Not Found";
+    static const char end[] = "\r\n\r\n", method[] = "GET ", path[] = "GET /metrics ";
+    if (!bytes || !memmem(text, bytes, end, strlen(end)))
+        return bytes < HTTP_REQUEST_BYTES ? HTTP_ASKED_MORE : HTTP_ASKED_TOO_MUCH;
+    if (bytes >= strlen(path) && memcmp(text, path, strlen(path)) == 0)
+        return HTTP_ASKED_METRICS;
+    if (memcmp(text, method, strlen(method)) == 0) /* the end of its head is as long */
+        return HTTP_ASKED_OTHER_PATH;
+    return HTTP_ASKED_OTHER_METHOD;
+}
+
+static void answer(struct http *http, struct http_conn *conn, struct control *control,
+                   enum http_asked asked)
+{
+    char *body = asked == HTTP_ASKED_METRICS ? metrics_text(control) : NULL;
+    const char *status = body                               ? "200 OK"
+                         : asked == HTTP_ASKED_OTHER_METHOD ? "405 Method Not Allowed"
+                         : asked == HTTP_ASKED_METRICS      ? "500 Internal Server Error"
+                                                            : "404 Not Found";
     char *text = NULL;
     int wrote = asprintf(&text,
                          "HTTP/1.1 %s\r\nContent-Type: text/plain; version=0.0.4\r\n"
@@ -160,10 +190,10 @@ static bool conn_step(struct http *http, struct http_conn *conn, struct control 
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
             return false;
         conn->in_n += got > 0 ? (size_t)got : 0;
-        conn->in[conn->in_n] = '\0';
-        if (!strstr(conn->in, "\r\n\r\n"))
-            return conn->in_n < HTTP_REQUEST_BYTES;
-        answer(http, conn, control);
+        enum http_asked asked = http_asked(conn->in, conn->in_n);
+        if (asked == HTTP_ASKED_MORE || asked == HTTP_ASKED_TOO_MUCH)
+            return asked == HTTP_ASKED_MORE;
+        answer(http, conn, control, asked);
     }
     if (!conn->out)
         return false;

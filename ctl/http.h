@@ -22,6 +22,18 @@ void http_exit(struct http *http);
 void http_service(struct http *http, struct control *control);
 bool http_is_busy(const struct http *http);
 
+/* What a request is, as far as it has come; no later byte changes what is decided. Values, no
+ * state: here for the fuzz target. */
+enum http_asked {
+    HTTP_ASKED_MORE,     /* its head has not ended yet */
+    HTTP_ASKED_TOO_MUCH, /* and never will: HTTP_REQUEST_BYTES are there */
+    HTTP_ASKED_METRICS,
+    HTTP_ASKED_OTHER_PATH,
+    HTTP_ASKED_OTHER_METHOD,
+};
+
+enum http_asked http_asked(const char *text, size_t bytes);
+
 /* The port it listens on. */
 uint16_t http_port(const struct http *http);
 

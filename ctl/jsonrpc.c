@@ -33,8 +33,8 @@ void rpc_error_set(struct rpc_error *error, enum rpc_code code, const char *form
 
 void rpc_error_fields(struct rpc_error *error, const struct field_error *field)
 {
-    rpc_error_set(error, RPC_PARAMS, "%s%sexpected %s, got %s", field->path,
-                  field->path[0] ? ": " : "", field->expected, field->got);
+    char text[FIELD_SENTENCE_BYTES];
+    rpc_error_set(error, RPC_PARAMS, "%s", field_error_sentence(field, text));
     error->field = *field;
 }
 

@@ -26,6 +26,7 @@ static const char usage[] =
     "  --io auto|uring|mmsg  I/O engine; auto falls back where io_uring is not permitted\n"
     "  --slots N             packet slots of 2 KiB of each worker (default 16384)\n"
     "  --planned-pps N       packets a second that one socket receives; sizes receive buffers\n"
+    "                        (default 20000)\n"
     "  --huge-pages          transparent huge pages for the slots\n"
     "  --metrics-port N      serve /metrics on 127.0.0.1:N\n"
     "  --dtls-cert FILE      certificate shown to DTLS peers, PEM (default: made at each start)\n"
@@ -167,8 +168,9 @@ static void print_help(void)
 }
 
 /* First the options that say where to read, then the file, the environment, the rest. -1: go on;
- * else the exit status. */
-static int configure(struct config *config, int argc, char **argv, bool *check)
+ * else the exit status. `read_file`: which was read, NULL for none. */
+static int configure(struct config *config, int argc, char **argv, bool *check,
+                     const char **read_file)
 {
     const char *file = NULL;
     char why[CONFIG_ERROR_BYTES] = "";
@@ -198,6 +200,7 @@ static int configure(struct config *config, int argc, char **argv, bool *check)
         fprintf(stderr, "sluiced: %s\n", why);
         return EXIT_USAGE;
     }
+    *read_file = failed ? NULL : file ? file : CONFIG_FILE;
     const char *socket = getenv("SLUICE_SOCKET");
     if (socket && socket[0] && option_read(config, OPTION_SOCKET, socket) != 0)
         return EXIT_USAGE;
@@ -292,8 +295,9 @@ int main(int argc, char **argv)
 {
     struct config config;
     bool check = false;
+    const char *file = NULL;
     config_default(&config);
-    int status = configure(&config, argc, argv, &check);
+    int status = configure(&config, argc, argv, &check, &file);
     if (status >= 0)
         return status;
     if (dtls_library_init() != 0) {
@@ -303,7 +307,8 @@ int main(int argc, char **argv)
     if (check) {
         status = check_certificate(&config) == 0 ? EXIT_SUCCESS : EXIT_USAGE;
         if (status == EXIT_SUCCESS)
-            puts("sluiced: the configuration is right");
+            printf("sluiced: the configuration is right (%s)\n",
+                   file ? file : "no file: there is no " CONFIG_FILE);
     } else {
         log_set(config.log_level, config.log_format);
         heap_set();

@@ -252,6 +252,9 @@ extern const struct method notices[NOTICE_N]; /* no result */
 /* METHOD_N for an unknown name. */
 enum method_id method_find(const char *name);
 
+/* The method that was meant by a name with a slip or two in it; NULL where none is near enough. */
+const char *method_nearest(const char *name);
+
 /* A method of mediasoup's object model that a later version brings. */
 bool method_is_later(const char *name);
 

@@ -112,6 +112,7 @@ struct transport {
     struct srtp_keys keys; /* ours (`out`), the peer's after connect; wiped with the transport */
     uint32_t incoming_max, outgoing_max, outgoing_min; /* bits a second, 0: no limit */
     uint32_t mid_next;
+    uint32_t ssrc_next;          /* of its consumers; 0: not begun */
     char cname[CNAME_BYTES_MAX]; /* of its producers; "" until the first */
 };
 

@@ -58,7 +58,10 @@ static void cell_write(char cell[RENDER_CELL_BYTES], const json_t *value)
         snprintf(cell, RENDER_CELL_BYTES, "-");
         break;
     case JSON_ARRAY:
-        snprintf(cell, RENDER_CELL_BYTES, "[%zu]", json_array_size(value));
+        if (json_array_size(value) == 0)
+            snprintf(cell, RENDER_CELL_BYTES, "none");
+        else
+            snprintf(cell, RENDER_CELL_BYTES, "[%zu]", json_array_size(value));
         break;
     case JSON_OBJECT:
         snprintf(cell, RENDER_CELL_BYTES, "{%zu}", json_object_size(value));

@@ -20,21 +20,27 @@ static void request_free(struct request *request)
     free(request);
 }
 
-/* Queues the answers that no earlier request holds back. */
-static void answers_release(struct conn *conn)
+/* Those that waited come all at once when the first is out. A controller that reads cannot have
+ * read them yet, so what the queue does not take waits for it, and is no reason to disconnect. */
+bool request_release(struct conn *conn)
 {
     struct request *request = NULL;
+    bool any = false;
     LIST_EACH(request, &conn->requests, struct request, link)
     {
-        if (!request->answered)
-            return;
+        if (!request->answered ||
+            (request->waited && conn_unread_bytes(conn) > 0 &&
+             conn_unread_bytes(conn) + request->answer_bytes > CONN_OUT_BYTES_MAX / 2))
+            break;
         list_remove(&request->link);
         conn->requests_n--;
         conn->held_bytes -= request->answer_bytes;
         if (request->answer)
             control_send(request->control, conn, request->answer, request->answer_bytes);
         request_free(request);
+        any = true;
     }
+    return any;
 }
 
 /* Takes the line; NULL with `wanted` means that there was no memory for it. */
@@ -54,7 +60,8 @@ static void request_answer(struct request *request, char *line, size_t bytes)
     request->answer = line;
     request->answer_bytes = line ? bytes : 0;
     conn->held_bytes += request->answer_bytes;
-    answers_release(conn);
+    request->waited = conn->requests.next != &request->link;
+    request_release(conn);
 }
 
 void request_fail_error(struct request *request, const struct rpc_error *error)
@@ -169,7 +176,7 @@ void request_only(const struct request *request, const struct fields *f, const c
         int bytes = snprintf(field, sizeof(field), "%s%s%s", prefix, prefix[0] ? "." : "", key);
         if (bytes < 0 || (size_t)bytes >= sizeof(field) ||
             !method_has_field(methods[request->method].params, field, (size_t)bytes)) {
-            fields_fail(f, key, "no such field");
+            fields_unknown(f, key);
             return;
         }
     }

@@ -22,9 +22,13 @@ struct request {
     struct link retry;      /* of the control thread's, while it is to be tried again */
     int64_t retry_until_us;
     bool answered;
+    bool waited;  /* for an earlier one's answer */
     char *answer; /* waits for earlier ones */
     size_t answer_bytes;
 };
+
+/* Queues the answers of a connection that nothing holds back any more. True: there were some. */
+bool request_release(struct conn *conn);
 
 /* Takes the reference to `result`; NULL is an empty object. */
 void request_result(struct request *request, json_t *result);

@@ -257,9 +257,9 @@ ratio() {
   awk -v a="$1" -v b="$2" -v digits="$3" 'BEGIN {printf "%.*f", digits, b ? a / b : 0}'
 }
 
-# row COLUMN...
+# row COLUMN... [NOTE]
 row() {
-  printf '%5s %9s %10s %8s %9s %7s %11s %11s %7s %9s\n' "$@"
+  printf '%5s %9s %10s %8s %9s %7s %11s %11s %7s %9s%s\n' "$@"
 }
 
 ticks_a_second=$(getconf CLK_TCK)
@@ -272,7 +272,7 @@ still_told=0
 
 # next_row: measures and prints. It fails where a helper failed, which Ctrl-C may have ended.
 next_row() {
-  local line now ticks ms span lost cpu memory a b
+  local line now ticks ms span lost cpu memory a b note=
   line=$(totals) || return 1
   read -r -a now <<<"$line"
   ticks=$(cpu_ticks) || return 1
@@ -282,13 +282,17 @@ next_row() {
   cpu=$(ratio $(((ticks - was_ticks) * 100000)) $((ticks_a_second * span)) 1) || return 1
   memory=$(ratio "$(memory_kib)" 1024 1) || return 1
   a=$(frames A) && b=$(frames B) || return 1
+  # ffmpeg looks at a stream for some seconds before it decodes; that is not the relay.
+  if [ "$a" -eq 0 ] || [ "$b" -eq 0 ]; then
+    note="  waiting for the first picture"
+  fi
   if [ $((rows % 20)) -eq 0 ]; then
     row time packets/s kbit/s packets/s kbit/s lost frames frames relay relay
     row s in in out out % A B "CPU %" "MiB"
   fi
   row $((SECONDS - started)) $(((now[0] - was[0]) * 1000 / span)) \
     $(((now[1] - was[1]) * 8 / span)) $(((now[2] - was[2]) * 1000 / span)) \
-    $(((now[3] - was[3]) * 8 / span)) "$lost" "$a" "$b" "$cpu" "$memory"
+    $(((now[3] - was[3]) * 8 / span)) "$lost" "$a" "$b" "$cpu" "$memory" "$note"
   if [ "$still_told" -eq 0 ] && [ -s "$still" ]; then
     still_told=1
     echo "A picture decoded by subscriber A: $still"

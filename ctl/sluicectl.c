@@ -182,6 +182,19 @@ static void nap(double seconds)
     nanosleep(&time, NULL);
 }
 
+/* A terminal shows the newest look alone; a file keeps all, told apart by when they were. */
+static void look_begin(void)
+{
+    char text[64];
+    time_t now_s = (time_t)(clock_wall_us() / 1000000);
+    struct tm now;
+    if (isatty(STDOUT_FILENO))
+        fputs("\033[H\033[2J", stdout);
+    else if (localtime_r(&now_s, &now) &&
+             strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &now))
+        printf("---- %s\n", text);
+}
+
 static int run_watch(struct client *client, const struct options *options, const char *method,
                      const json_t *params)
 {
@@ -200,8 +213,7 @@ static int run_watch(struct client *client, const struct options *options, const
         if (options->json) {
             print_json(result);
         } else {
-            if (isatty(STDOUT_FILENO))
-                fputs("\033[H\033[2J", stdout);
+            look_begin();
             render(stdout, result, before, (double)(now_us - before_us) / 1e6);
         }
         fflush(stdout);
@@ -261,7 +273,10 @@ static int help(const char *name)
     }
     enum method_id id = method_find(name);
     if (id == METHOD_N) {
-        fprintf(stderr, "sluicectl: there is no method %s; sluicectl --methods lists them\n", name);
+        const char *nearest = method_nearest(name);
+        fprintf(stderr, "sluicectl: there is no method %s; %s%s\n", name,
+                nearest ? "did you mean " : "sluicectl --methods lists them",
+                nearest ? nearest : "");
         return EXIT_USAGE;
     }
     printf("%s\n\n", methods[id].name);

@@ -22,6 +22,9 @@
  *   - The SEAL_PARKED_MAX streams removed last are kept for that. Of older ones only the ssrc
  *     is remembered, and it is refused (-EEXIST): the caller takes another. One that has not
  *     sent anything is forgotten at once.
+ *   - What is remembered are ranges, at most SEAL_SPENT_RANGES_MAX: a caller who takes ssrcs one
+ *     after the other never comes near. Beyond it ranges are merged, so that ssrcs between them
+ *     are refused, too; a caller who draws them at random is refused ever more of them.
  * Inbound streams that are removed are parked likewise, since their sender's rollover counter goes
  * on; they make room for new ones, least recently heard first. */
 #ifndef RTP_SEAL_H
@@ -48,7 +51,9 @@ enum {
     SEAL_STREAMS_IN_MAX = 64,    /* inbound ssrcs of one transport, RTP and RTCP senders */
     SEAL_STREAMS_OUT_MAX = 4096, /* outbound ssrcs, parked ones included */
     SEAL_PARKED_MAX = 16,        /* removed streams kept, each way */
-    SEAL_SPENT_MAX = 65536,      /* ssrcs remembered of outbound streams not kept, 4 bytes each */
+    /* Ranges of ssrcs remembered of outbound streams not kept, 8 bytes each: twice as many as the
+     * live ones can cut a row of numbers into. */
+    SEAL_SPENT_RANGES_MAX = 2 * SEAL_STREAMS_OUT_MAX,
 };
 
 struct seal; /* opaque */

@@ -13,7 +13,9 @@ enum {
     GROUP_STREAMS = 16,
     GROUP_NONE = 0xffff,
     CAPACITY_MIN = 8,
-    SPENT_CAPACITY_MIN = 32,
+    SPENT_CAPACITY_MIN = 8,
+    SPENT_GAP_MAX = 16,     /* unused ssrcs between two ranges that are taken for one */
+    SPENT_MUCH_NEARER = 16, /* times, than the average */
 };
 
 static_assert((SEAL_STREAMS_OUT_MAX & (SEAL_STREAMS_OUT_MAX - 1)) == 0, "the table doubles");
@@ -148,16 +150,16 @@ static void out_drop(struct sealout *outs, struct sealout_stream *out)
     out_erase(outs, out);
 }
 
-/* ---- ssrcs that are used up */
+/* ---- ssrcs that are used up: sorted ranges that do not touch */
 
-/* Where `ssrc` is or would be. */
+/* The first range that ends at `ssrc` or behind it. */
 static uint32_t spent_at(const struct sealout *outs, uint32_t ssrc)
 {
     uint32_t low = 0;
     uint32_t high = outs->spent_n;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (outs->spent[middle] < ssrc)
+        if (outs->spent[middle].last < ssrc)
             low = middle + 1;
         else
             high = middle;
@@ -168,26 +170,100 @@ static uint32_t spent_at(const struct sealout *outs, uint32_t ssrc)
 static bool spent_has(const struct sealout *outs, uint32_t ssrc)
 {
     uint32_t at = spent_at(outs, ssrc);
-    return at < outs->spent_n && outs->spent[at] == ssrc;
+    return at < outs->spent_n && outs->spent[at].first <= ssrc;
 }
 
+/* The list is full: ranges that are near to each other become one. What lies between them counts as
+ * used up from now on, which costs a caller a number and nobody a keystream. The nearest go, and
+ * with them all that are much nearer than the average, or every stream would pay for the walk. */
+static void spent_shrink(struct sealout *outs)
+{
+    struct sealout_spent *spent = outs->spent;
+    uint32_t near = UINT32_MAX;
+    for (uint32_t i = 1; i < outs->spent_n; i++)
+        if (spent[i].first - spent[i - 1].last < near)
+            near = spent[i].first - spent[i - 1].last;
+    uint32_t average = (spent[outs->spent_n - 1].last - spent[0].first) / outs->spent_n;
+    if (near < average / SPENT_MUCH_NEARER)
+        near = average / SPENT_MUCH_NEARER;
+
+    uint32_t kept = 0;
+    for (uint32_t i = 1; i < outs->spent_n; i++) {
+        if (spent[i].first - spent[kept].last <= near)
+            spent[kept].last = spent[i].last;
+        else
+            spent[++kept] = spent[i];
+    }
+    outs->spent_n = kept + 1;
+}
+
+/* Room for one more range. */
+static bool spent_reserve(struct sealout *outs)
+{
+    if (outs->spent_n == SEAL_SPENT_RANGES_MAX)
+        spent_shrink(outs);
+    if (outs->spent_n < outs->spent_capacity)
+        return true;
+    uint32_t capacity = outs->spent_n ? 2 * outs->spent_n : SPENT_CAPACITY_MIN;
+    struct sealout_spent *spent = realloc(outs->spent, capacity * sizeof(*spent));
+    if (!spent)
+        return false;
+    outs->spent = spent;
+    outs->spent_capacity = capacity;
+    return true;
+}
+
+/* False: no memory to remember it in. */
 static bool spent_add(struct sealout *outs, uint32_t ssrc)
 {
-    if (outs->spent_n == SEAL_SPENT_MAX)
-        return false;
-    if (outs->spent_n == outs->spent_capacity) {
-        uint32_t capacity = outs->spent_n ? 2 * outs->spent_n : SPENT_CAPACITY_MIN;
-        uint32_t *spent = realloc(outs->spent, capacity * sizeof(*spent));
-        if (!spent)
-            return false;
-        outs->spent = spent;
-        outs->spent_capacity = capacity;
-    }
+    if (spent_has(outs, ssrc))
+        return true;
     uint32_t at = spent_at(outs, ssrc);
+    if (at > 0 && outs->spent[at - 1].last + 1 == ssrc) {
+        outs->spent[at - 1].last = ssrc;
+        return true;
+    }
+    if (at < outs->spent_n && outs->spent[at].first - 1 == ssrc) {
+        outs->spent[at].first = ssrc;
+        return true;
+    }
+    if (!spent_reserve(outs))
+        return false;
+    at = spent_at(outs, ssrc); /* making room may have moved it */
+    if (at < outs->spent_n && outs->spent[at].first <= ssrc)
+        return true;
     memmove(outs->spent + at + 1, outs->spent + at, (outs->spent_n - at) * sizeof(*outs->spent));
-    outs->spent[at] = ssrc;
+    outs->spent[at] = (struct sealout_spent){.first = ssrc, .last = ssrc};
     outs->spent_n++;
     return true;
+}
+
+/* Makes one of two neighbours where next to nothing lies between: an RTX ssrc from which nobody
+ * wanted anything, a consumer that never sent. Else each would cut the list once more, and it would
+ * grow for as long as the transport lives. Not where a stream, parked ones too, has an ssrc of the
+ * gap: its companion may be one that sent nothing, and the two may come back. */
+static void spent_bridge(struct sealout *outs, uint32_t at)
+{
+    if (at == 0 || at >= outs->spent_n)
+        return;
+    uint32_t from = outs->spent[at - 1].last + 1;
+    uint32_t to = outs->spent[at].first;
+    if (to - from > SPENT_GAP_MAX)
+        return;
+    for (uint32_t ssrc = from; ssrc != to; ssrc++)
+        if (sealout_find(outs, ssrc))
+            return;
+    outs->spent[at - 1].last = outs->spent[at].last;
+    outs->spent_n--;
+    memmove(outs->spent + at, outs->spent + at + 1, (outs->spent_n - at) * sizeof(*outs->spent));
+}
+
+/* On both sides of an ssrc that no stream has any more. */
+static void spent_bridge_around(struct sealout *outs, uint32_t ssrc)
+{
+    uint32_t at = spent_at(outs, ssrc);
+    spent_bridge(outs, at + 1);
+    spent_bridge(outs, at);
 }
 
 /* The stream parked first is dropped and its ssrc used up. False: it cannot be remembered, so it
@@ -204,7 +280,9 @@ static bool parked_spend(struct sealout *outs)
     }
     if (!oldest || !spent_add(outs, oldest->ssrc))
         return false;
+    uint32_t ssrc = oldest->ssrc;
     out_drop(outs, oldest);
+    spent_bridge_around(outs, ssrc);
     return true;
 }
 
@@ -258,6 +336,7 @@ void sealout_remove(struct sealout *outs, uint32_t ssrc)
         return;
     if (!out->used) {
         out_drop(outs, out);
+        spent_bridge_around(outs, ssrc);
         return;
     }
     out->parked = true;

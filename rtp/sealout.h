@@ -11,6 +11,10 @@
  *   stream:  - --add--> LIVE --remove--> PARKED --add--> LIVE
  *                        |                 `--later ones are parked--> SPENT (ssrc only)
  *                        `--remove, nothing sent--> -
+ *
+ * Spent ssrcs are kept as ranges, so a caller who takes them one after the other needs a few
+ * however long the key lives. A few unused ones between spent ones count as spent, and where the
+ * ranges get too many, so does what lies between the nearest: refused is always right.
  * Threads: the seal's. */
 #ifndef RTP_SEALOUT_H
 #define RTP_SEALOUT_H
@@ -32,13 +36,18 @@ struct sealout_stream {
     bool used; /* RTP or RTCP has been sent */
 };
 
+/* Ssrcs that are used up, both ends included. */
+struct sealout_spent {
+    uint32_t first, last;
+};
+
 struct sealout {
     struct sealout_stream *table; /* open addressing, at most 3/4 full */
     struct sealout_group *groups;
     uint32_t capacity, n; /* a power of two; streams, parked ones included */
     uint32_t groups_n;
     uint32_t parked_n, parkings;
-    uint32_t *spent; /* sorted ssrcs */
+    struct sealout_spent *spent; /* sorted */
     uint32_t spent_n, spent_capacity;
     enum seal_suite suite;
     uint8_t key[SEAL_KEY_BYTES_MAX]; /* for further sessions */

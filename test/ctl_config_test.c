@@ -10,11 +10,13 @@
 #include "test/suite.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -335,13 +337,11 @@ static size_t http_ask(struct rig *rig, const char *request, char *text, size_t 
     return n;
 }
 
-START_TEST(test_http)
+/* A relay with metrics at any port that is free just now. */
+static void http_rig(struct rig *rig)
 {
-    static char text[1 << 18];
-    struct rig rig;
     struct config config;
     rig_config(&config, 1);
-    /* Any port that is free just now. */
     struct addr local;
     socklen_t bytes = sizeof(local);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -350,7 +350,14 @@ START_TEST(test_http)
     ck_assert_int_eq(getsockname(fd, &local.sa, &bytes), 0);
     config.metrics_port = addr_port(&local);
     close(fd);
-    rig_start_with(&rig, &config);
+    rig_start_with(rig, &config);
+}
+
+START_TEST(test_http)
+{
+    static char text[1 << 18];
+    struct rig rig;
+    http_rig(&rig);
     http_ask(&rig, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof(text));
     ck_assert_ptr_eq(strstr(text, "HTTP/1.1 200 OK"), text);
     ck_assert_ptr_nonnull(strstr(text, "sluice_worker_forwarded{worker=\"0\"} 0\n"));
@@ -365,6 +372,57 @@ START_TEST(test_http)
     ck_assert_uint_eq(http_ask(&rig, big, text, sizeof(text)), 0);
     free(big);
     ck_assert(!http_is_busy(rig.control->http));
+    rig_stop(&rig);
+}
+
+END_TEST
+
+/* From now on no descriptor can be opened but in place of one that is closed. */
+static struct rlimit descriptors_end(void)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int free_one = listen_spare(); /* the lowest */
+    ck_assert_int_ge(free_one, 0);
+    close(free_one);
+    struct rlimit none = {.rlim_cur = (rlim_t)free_one, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    return limit;
+}
+
+/* Nobody is left in the queue when descriptors run out, for who waits there wakes the control
+ * thread for ever; the row is how many have come before. Those that come later are answered. */
+START_TEST(test_http_no_descriptors)
+{
+    static char text[1 << 18];
+    struct rig rig;
+    int callers[HTTP_CONNS_MAX + 2];
+    size_t before = _i ? HTTP_CONNS_MAX : 0, callers_n = before + 2;
+    struct addr to;
+    http_rig(&rig);
+    ck_assert_int_eq(addr_parse(&to, "127.0.0.1", http_port(rig.control->http)), 0);
+    for (size_t i = 0; i < callers_n; i++)
+        callers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (size_t i = 0; i < before; i++)
+        ck_assert_int_eq(connect(callers[i], &to.sa, addr_len(&to)), 0);
+    rig_settle(&rig);
+
+    struct rlimit limit = descriptors_end();
+    for (size_t i = before; i < callers_n; i++)
+        ck_assert_int_eq(connect(callers[i], &to.sa, addr_len(&to)), 0);
+    rig_settle(&rig);
+    struct pollfd queue = {.fd = rig.control->epoll_fd, .events = POLLIN};
+    int ready = poll(&queue, 1, 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_eq(ready, 0);
+
+    for (size_t i = before; i < callers_n; i++)
+        ck_assert_int_eq(recv(callers[i], text, 1, MSG_DONTWAIT), 0); /* closed */
+    for (size_t i = 0; i < callers_n; i++)
+        close(callers[i]);
+    rig_settle(&rig);
+    http_ask(&rig, "GET /metrics HTTP/1.1\r\n\r\n", text, sizeof(text));
+    ck_assert_ptr_eq(strstr(text, "HTTP/1.1 200 OK"), text);
     rig_stop(&rig);
 }
 
@@ -386,20 +444,20 @@ static char *rendered(const char *value_text, const char *before_text)
 
 START_TEST(test_render)
 {
-    char *text =
-        rendered("{\"a\":1,\"long\":\"x\\u0007y\",\"list\":[1,2],\"none\":[],\"rows\":[{\"id\":"
-                 "\"r\",\"n\":10},{\"id\":\"room\"}],\"deep\":{\"b\":true},\"drops\":{\"x\":0,"
-                 "\"y\":3}}",
-                 "{\"a\":1,\"drops\":{\"y\":1}}");
+    char *text = rendered(
+        "{\"a\":1,\"long\":\"x\\u0007y\",\"list\":[1,2],\"none\":[],\"rows\":[{\"id\":"
+        "\"r\",\"n\":10,\"off\":[]},{\"id\":\"room\"}],\"deep\":{\"b\":true},\"drops\":{\"x\":0,"
+        "\"y\":3}}",
+        "{\"a\":1,\"drops\":{\"y\":1}}");
     ck_assert_str_eq(text, "a     1\n"
                            "long  x?y\n"
                            "list  1, 2\n"
                            "none  none\n"
                            "\n"
                            "rows\n"
-                           "id    n\n"
-                           "r     10\n"
-                           "room  -\n"
+                           "id    n   off\n"
+                           "r     10  none\n"
+                           "room  -   -\n"
                            "\n"
                            "deep\n"
                            "b  yes\n"
@@ -424,6 +482,7 @@ Suite *ctl_config_suite(void)
     tcase_add_test(tc, test_listen_lost_lock);
     tcase_add_test(tc, test_listen_race);
     tcase_add_test(tc, test_http);
+    tcase_add_loop_test(tc, test_http_no_descriptors, 0, 2);
     tcase_add_test(tc, test_render);
     suite_add_tcase(suite, tc);
     return suite;

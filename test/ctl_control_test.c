@@ -72,6 +72,37 @@ START_TEST(test_unknown_method)
 
 END_TEST
 
+static const struct {
+    const char *name, *nearest; /* NULL: none is near enough */
+} slips[] = {
+    {"router.creat", "router.create"},
+    {"Router.Create", "router.create"},
+    {"router.craete", "router.create"},
+    {"roter.creaet", "router.create"},
+    {"transport.createplain", "transport.createPlain"},
+    {"transport.creatPlane", "transport.createPlain"},
+    {"server.inf", "server.info"},
+    {"consumer.getstat", "consumer.getStats"},
+    {"", NULL},
+    {"x", NULL},
+    {"info", NULL},
+    {"room.open", NULL},
+    {"router.createroomforeverybodywhocomesinthroughthedoor", NULL},
+};
+
+START_TEST(test_slips)
+{
+    const char *nearest = method_nearest(slips[_i].name);
+    if (slips[_i].nearest)
+        ck_assert_str_eq(nearest ? nearest : "", slips[_i].nearest);
+    else
+        ck_assert_msg(!nearest, "%s", nearest);
+    for (size_t i = 0; i < METHOD_N; i++)
+        ck_assert_str_eq(method_nearest(methods[i].name), methods[i].name);
+}
+
+END_TEST
+
 START_TEST(test_bad_params)
 {
     rig_fails(&rig, RPC_PARAMS, "tied", "router.create", "{'tied':1}");
@@ -243,6 +274,50 @@ START_TEST(test_pending)
 
 END_TEST
 
+static void many_routers(int n)
+{
+    char id[80];
+    for (int i = 0; i < n; i++) {
+        snprintf(id, sizeof(id), "%064d", i);
+        struct router *router =
+            (struct router *)model_add(&rig.control->model, NOUN_ROUTER, id, 0, 0);
+        list_init(&router->transports);
+        list_append(&rig.control->model.routers, &router->link);
+    }
+}
+
+/* Large answers that wait for a slow request's are bounded, too: nothing more is read. When it is
+ * answered they come out as they are read, and nobody is disconnected for their number. */
+START_TEST(test_held_bytes)
+{
+    enum { N = 30 };
+
+    many_routers(8000);
+    fake_hold(fake_worker(0), true);
+    int first = rig_request(&rig, &rig.client, "server.trace", "{}");
+    for (int i = 1; i < N; i++)
+        rig_request(&rig, &rig.client, "router.list", "{}");
+    rig_settle(&rig);
+    const struct conn *conn = rig.control->conns[0];
+    ck_assert_uint_gt(conn->held_bytes, CONN_OUT_BYTES_MAX);
+    ck_assert_uint_le(conn->held_bytes, CONN_OUT_BYTES_MAX + CONN_OUT_BYTES_MAX / 2);
+    ck_assert_uint_lt(conn->requests_n, N);
+
+    fake_hold(fake_worker(0), false);
+    for (int i = 0; i < 100 && json_array_size(rig.client.answers) < N; i++)
+        rig_read(&rig, &rig.client);
+    ck_assert_uint_eq(json_array_size(rig.client.answers), N);
+    for (size_t i = 0; i < N; i++) {
+        const json_t *answer = json_array_get(rig.client.answers, i);
+        ck_assert_int_eq(rig_int(answer, "id"), first + (int)i);
+        ck_assert_ptr_nonnull(rig_at(answer, "result"));
+    }
+    ck_assert_uint_eq(rig.control->count.slow_disconnects, 0);
+    ck_assert_uint_eq(conn->held_bytes, 0);
+}
+
+END_TEST
+
 /* More commands than a mailbox holds wait for room. */
 START_TEST(test_mailbox_full)
 {
@@ -336,15 +411,8 @@ END_TEST
 /* An answer that no connection could take is an error, not a disconnection. */
 START_TEST(test_big_answer)
 {
-    char id[80];
     rig_do(&rig, "server.setLog", "{'level':'none'}");
-    for (int i = 0; i < 24000; i++) {
-        snprintf(id, sizeof(id), "%064d", i);
-        struct router *router =
-            (struct router *)model_add(&rig.control->model, NOUN_ROUTER, id, 0, 0);
-        list_init(&router->transports);
-        list_append(&rig.control->model.routers, &router->link);
-    }
+    many_routers(24000);
     rig_fails(&rig, RPC_FULL, NULL, "router.list", "{}");
 }
 
@@ -451,6 +519,7 @@ Suite *ctl_control_suite(void)
     tcase_add_test(tc, test_info);
     tcase_add_test(tc, test_socket_mode);
     tcase_add_test(tc, test_unknown_method);
+    tcase_add_loop_test(tc, test_slips, 0, (int)ARRAY_N(slips));
     tcase_add_test(tc, test_bad_params);
     tcase_add_test(tc, test_bad_lines);
     tcase_add_test(tc, test_no_id);
@@ -461,6 +530,7 @@ Suite *ctl_control_suite(void)
     tcase_add_test(tc, test_gone);
     tcase_add_test(tc, test_order);
     tcase_add_test(tc, test_pending);
+    tcase_add_test(tc, test_held_bytes);
     tcase_add_test(tc, test_mailbox_full);
     tcase_add_test(tc, test_never_reads);
     tcase_add_test(tc, test_thousand);

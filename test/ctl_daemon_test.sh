@@ -67,9 +67,15 @@ check "bad feature" status 2 "$bin/sluiced" --without nothing
 check "no such configuration" status 2 "$bin/sluiced" --config "$work/none" --check-config
 echo '{"wokers":1}' >"$work/c"
 check "unknown key" \
-  says 'wokers: expected no such field' "$bin/sluiced" --config "$work/c" --check-config
+  says '/c: wokers: unknown field$' "$bin/sluiced" --config "$work/c" --check-config
 check "unknown key is status 2" status 2 "$bin/sluiced" --config "$work/c" --check-config
 echo '{"workers":1,"slots":512}' >"$work/c"
+check "and says which" \
+  says "right ($work/c)" "$bin/sluiced" --config "$work/c" --check-config
+check "or that there is none" sh -c "[ -e /etc/sluice/sluiced.json ] ||
+  '$bin/sluiced' --check-config | grep 'no file: there is no /etc/sluice/sluiced.json'"
+check "unknown flag value" says 'drainSeconds: expected' "$bin/sluiced" --drain-seconds x
+check "help gives defaults" says '(default 20000)' "$bin/sluiced" --help
 check "right configuration" status 0 "$bin/sluiced" --config "$work/c" --check-config
 check "the sample is right" status 0 "$bin/sluiced" --config ctl/share/sluiced.json --check-config
 check "a certificate without its key" \
@@ -95,6 +101,7 @@ check "and that is status 1" status 1 "$bin/sluiced" --socket "$work/no/s"
 
 check "nobody listens" says 'is the relay running' ctl server.info
 check "nobody listens is status 1" status 1 ctl server.info
+check "help of a slip" says 'did you mean router.create$' "$bin/sluicectl" --help router.craete
 check "nothing to do" status 2 "$bin/sluicectl"
 check "methods without a relay" says '^transport.createPlain$' "$bin/sluicectl" --methods
 check "help of a method" says 'rtpCapabilities' "$bin/sluicectl" --help router.create
@@ -102,6 +109,9 @@ check "bad parameters" status 2 ctl server.info nonsense
 
 start --metrics-port 0
 check "info" says '^state *running' ctl server.info
+check "a slip" says 'no method router.creat; did you mean router.create?' ctl router.creat
+check "an unknown field" says 'router.create: colour: unknown field (-32602)' \
+  ctl router.create colour=red
 check "second relay" says 'another sluiced listens' "$bin/sluiced" --socket "$work/s"
 check "create" \
   says '^id *room$' ctl router.create id=room \
@@ -114,6 +124,8 @@ check "dotted parameters" \
 check "list" says '^room *0 *no *1' ctl router.list
 check "json" says '"transports": 1' ctl --json server.census
 check "watch" says '^requests .*/s$' ctl --count 2 --interval 0.2 watch server.stats
+check "looks in a pipe have their time" \
+  says '^---- 20[0-9-]* [0-9:]* [+-][0-9]*$' ctl --count 1 watch server.census
 check "metrics" says '^sluice_worker_transports{worker="0"} 1$' ctl server.metrics
 check "trace" says 'command' ctl server.trace
 check "close" says '^done$' ctl router.close routerId=room

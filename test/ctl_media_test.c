@@ -297,6 +297,44 @@ START_TEST(test_verbatim)
 
 END_TEST
 
+static uint32_t drawn_ssrc(const char *producer)
+{
+    rig_do(&rig, "transport.consume", "{'transportId':'t','producerId':'%s','rtpCapabilities':%s}",
+           producer, rig_capabilities);
+    return fake_last(home(), COMMAND_CONSUMER_OPEN)->consumer_open.rewrite.ssrc;
+}
+
+/* A row of numbers, media before RTX, so that those used up are one range. A caller's own are
+ * passed over, also when they are free again: they may be used up. */
+START_TEST(test_ssrc_row)
+{
+    rig_room(&rig);
+    uint32_t first = drawn_ssrc("p");
+    const struct rewrite *rewrite =
+        &fake_last(home(), COMMAND_CONSUMER_OPEN)->consumer_open.rewrite;
+    ck_assert_uint_eq(rewrite->rtx_ssrc, first + 1);
+    ck_assert_uint_eq(drawn_ssrc("a"), first + 2);
+    ck_assert_uint_eq(drawn_ssrc("p"), first + 3);
+    for (int i = 0; i < 2; i++) {
+        rig_do(&rig, "transport.consume",
+               "{'transportId':'t','producerId':'a','id':'own','rtpParameters':{'codecs':[{"
+               "'mimeType':'audio/opus','payloadType':100,'clockRate':48000,'channels':2}],"
+               "'encodings':[{'ssrc':%u}]}}",
+               first + 5 + (uint32_t)i);
+        rig_do(&rig, "consumer.close", "{'consumerId':'own'}");
+    }
+    ck_assert_uint_eq(drawn_ssrc("a"), first + 7);
+
+    struct transport *t = (struct transport *)model_find(&rig.control->model, NOUN_TRANSPORT, "t");
+    t->ssrc_next = UINT32_MAX;
+    ck_assert_uint_eq(drawn_ssrc("a"), UINT32_MAX);
+    ck_assert_uint_ne(drawn_ssrc("a"), 0);
+    t->ssrc_next = first + 1;
+    ck_assert_uint_eq(drawn_ssrc("a"), first + 5); /* in use until then */
+}
+
+END_TEST
+
 START_TEST(test_verbs)
 {
     rig_room(&rig);
@@ -640,6 +678,7 @@ Suite *ctl_media_suite(void)
     tcase_add_test(tc, test_layers);
     tcase_add_test(tc, test_extras);
     tcase_add_test(tc, test_verbatim);
+    tcase_add_test(tc, test_ssrc_row);
     tcase_add_test(tc, test_verbs);
     tcase_add_test(tc, test_cascade_router);
     tcase_add_test(tc, test_cascade_transport);

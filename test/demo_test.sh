@@ -49,6 +49,17 @@ media_flows() {
     [ "${n[3]}" -ge 25 ] && [ "${n[4]}" -ge 25 ]
 }
 
+# A row says that nothing has been decoded yet exactly where that is so.
+table_is_honest() {
+  awk '/^ *[0-9]+ +-?[0-9]+ / {
+    n++
+    if (($7 == 0 || $8 == 0) != ($0 ~ /  waiting for the first picture$/)) {
+      print
+      bad++
+    }
+  } END {exit bad > 0 || n < 5}' "$work/second"
+}
+
 # The test picture has every colour: a grey or broken one has few.
 picture_is_one() {
   local still colours
@@ -105,6 +116,7 @@ usage_is_right() {
 check "the demo ends with 0" second_run
 cat "$work/second"
 check "media flows" media_flows
+check "the table" table_is_honest
 check "the picture" picture_is_one
 check "nothing was installed" nothing_was_installed
 check "nothing was built" nothing_was_built

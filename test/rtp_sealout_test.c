@@ -8,6 +8,7 @@
 
 #include "core/base.h"
 #include "rtp/seal.h"
+#include "rtp/sealout.h"
 #include "test/suite.h"
 
 enum { SSRC = 0x5eed5eed, PAYLOAD = 20 };
@@ -267,9 +268,128 @@ START_TEST(up_to_so_many)
 
 END_TEST
 
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+/* ---- ssrcs of very many lives. Without packets, which would take most of the time. */
+
+static void open_outs(struct sealout *outs)
+{
+    *outs = (struct sealout){.suite = SEAL_AEAD_AES_128_GCM};
+    memcpy(outs->key, key_out, seal_key_bytes(outs->suite));
+}
+
+static void live(struct sealout *outs, uint32_t ssrc, bool sends)
+{
+    ck_assert_msg(sealout_add(outs, ssrc) == 0, "ssrc %u, %u ranges", ssrc, outs->spent_n);
+    sealout_find(outs, ssrc)->used = sends;
+}
+
+/* What the control thread does with one transport in a year: consumers with RTX, whose ssrcs are
+ * taken one after the other. They stay for a while, some for as long as the transport; many are
+ * never asked for RTX, some never send anything. The numbers wrap on the way. */
+START_TEST(a_long_life_needs_few_ranges)
+{
+    enum { CONSUMERS = 200000, AT_ONCE = 30, STAY = 10 };
+    struct sealout outs;
+    open_outs(&outs);
+    uint32_t slots[AT_ONCE] = {0};
+    uint32_t next = 0u - CONSUMERS;
+    uint32_t ranges_max = 0;
+    for (uint32_t i = 0; i < CONSUMERS; i++) {
+        uint32_t *slot = &slots[STAY + i % (AT_ONCE - STAY)];
+        if (i % (CONSUMERS / STAY) == 0)
+            slot = &slots[i / (CONSUMERS / STAY)];
+        if (*slot) {
+            sealout_remove(&outs, *slot);
+            sealout_remove(&outs, *slot + 1);
+        }
+        next += next == 0;
+        *slot = next;
+        live(&outs, next++, i % 7 != 0);
+        next += next == 0;
+        live(&outs, next++, i % 3 == 0);
+        if (outs.spent_n > ranges_max)
+            ranges_max = outs.spent_n;
+    }
+    ck_assert_uint_le(ranges_max, 2 * AT_ONCE + SEAL_PARKED_MAX);
+    ck_assert_uint_le(outs.spent_capacity, 128);
+    for (uint32_t i = 0; i < STAY; i++) /* those that stayed still send */
+        ck_assert_ptr_nonnull(sealout_find(&outs, slots[i]));
+    for (uint32_t i = 8; i < CONSUMERS - 1000; i += 997) /* the others' numbers are used up */
+        if (i % 7 != 0 && i % (CONSUMERS / STAY) != 0)
+            ck_assert_int_eq(sealout_add(&outs, 0u - CONSUMERS + 2 * i), -EEXIST);
+    sealout_exit(&outs);
+}
+
+END_TEST
+
+/* A pair of which one half has sent nothing comes back as a pair. */
+START_TEST(a_silent_companion_may_come_back)
+{
+    struct sealout outs;
+    open_outs(&outs);
+    for (uint32_t ssrc = 100; ssrc < 200; ssrc++)
+        live(&outs, ssrc, true);
+    live(&outs, 99, false);
+    for (uint32_t ssrc = 199; ssrc >= 100; ssrc--)
+        sealout_remove(&outs, ssrc);
+    sealout_remove(&outs, 99);
+    ck_assert_int_eq(sealout_add(&outs, 100), 0);
+    ck_assert_int_eq(sealout_add(&outs, 99), 0);
+    ck_assert_int_eq(sealout_add(&outs, 116), -EEXIST);
+    sealout_exit(&outs);
+}
+
+END_TEST
+
+/* A caller who draws his numbers at random: what was used stays refused, the list stays bounded,
+ * and a caller who asks again and again gets one. */
+START_TEST(random_ssrcs_stay_bounded)
+{
+    enum { N = 4 * SEAL_SPENT_RANGES_MAX };
+    struct sealout outs;
+    open_outs(&outs);
+    uint32_t *ssrcs = calloc(N, sizeof(*ssrcs));
+    uint64_t state = 5;
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < N; i++) {
+        int result;
+        do {
+            ssrcs[i] = (uint32_t)next_random(&state);
+            result = sealout_add(&outs, ssrcs[i]);
+            ck_assert_int_ne(result, -ENOSPC);
+            refused += result == -EEXIST;
+        } while (result != 0);
+        sealout_find(&outs, ssrcs[i])->used = true;
+        sealout_remove(&outs, ssrcs[i]);
+        ck_assert_uint_le(outs.spent_n, SEAL_SPENT_RANGES_MAX);
+    }
+    for (uint32_t i = 0; i < N - SEAL_PARKED_MAX; i++)
+        ck_assert_int_eq(sealout_add(&outs, ssrcs[i]), -EEXIST);
+    for (uint32_t i = 1; i < outs.spent_n; i++)
+        ck_assert_uint_gt(outs.spent[i].first - outs.spent[i - 1].last, 1);
+    ck_assert_uint_lt(refused, 2 * N);
+    free(ssrcs);
+    sealout_exit(&outs);
+}
+
+END_TEST
+
 /* Random commands and packets against a model: per ssrc its life and the highest index that was
  * sent. */
 enum { MODEL_N = 3 * SEAL_PARKED_MAX, ABSENT = 0, LIVE, PARKED, SPENT };
+
+/* Far apart: what lies between two spent ones may count as spent. */
+static uint32_t model_ssrc(uint32_t i)
+{
+    return 1000 * i;
+}
 
 struct model {
     struct {
@@ -281,14 +401,6 @@ struct model {
 
     uint32_t parkings;
 };
-
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
 
 static void model_remove(struct model *model, uint32_t i)
 {
@@ -319,7 +431,7 @@ static void model_send(struct model *model, struct seal *seal, srtp_t receiver, 
     if (index < 0)
         return;
     struct packet packet;
-    enum drop why = send_rtp(seal, i, (uint32_t)index, &packet);
+    enum drop why = send_rtp(seal, model_ssrc(i), (uint32_t)index, &packet);
     bool may = model->ssrc[i].state == LIVE && index > model->ssrc[i].floor &&
                index > newest - SEAL_WINDOW;
     ck_assert_msg((why == DROP_NONE) == may, "ssrc %u index %lld newest %lld floor %lld state %d",
@@ -352,7 +464,7 @@ START_TEST(random_lives)
         case 0: {
             int expected =
                 model.ssrc[i].state == LIVE || model.ssrc[i].state == SPENT ? -EEXIST : 0;
-            ck_assert_int_eq(seal_add_out(seal, i), expected);
+            ck_assert_int_eq(seal_add_out(seal, model_ssrc(i)), expected);
             if (expected)
                 break;
             second_lives += model.ssrc[i].state == PARKED;
@@ -361,7 +473,7 @@ START_TEST(random_lives)
             break;
         }
         case 1:
-            seal_remove_out(seal, i);
+            seal_remove_out(seal, model_ssrc(i));
             if (model.ssrc[i].state == LIVE)
                 model_remove(&model, i);
             break;
@@ -394,6 +506,9 @@ Suite *rtp_sealout_suite(void)
     tcase_add_test(tests, one_that_sent_nothing_is_forgotten);
     tcase_add_test(tests, old_lives_are_used_up);
     tcase_add_test(tests, up_to_so_many);
+    tcase_add_test(tests, a_long_life_needs_few_ranges);
+    tcase_add_test(tests, a_silent_companion_may_come_back);
+    tcase_add_test(tests, random_ssrcs_stay_bounded);
     tcase_add_loop_test(tests, random_lives, 0, 8);
     suite_add_tcase(suite, tests);
     return suite;
