@@ -44,8 +44,9 @@ enum {
     STREAM_RECORDS_MAX =
         RECORDS_N / 4,  /* of one stream: a room that cannot be served does not stop receiving */
     RECORDS_SPARE = 64, /* below so many free ones receiving waits for the fan-out */
-    FANOUT_SLICE = 256, /* packets sent before receiving gets its turn */
-    PLAN_N = 64,        /* packets planned for one receiver at once */
+    ROUND_RECORDS_MAX = 64,  /* of one stream in one round */
+    FANOUT_SLICE = 256,      /* packets sent before receiving gets its turn */
+    PLAN_N = 64,             /* packets planned for one receiver at once */
     PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
     BYES_N = 16,             /* ssrcs of closed consumers kept per transport for its next report */
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
@@ -146,7 +147,7 @@ struct stream { /* one encoding of a producer */
     uint16_t records_n; /* its packets between receiving and the end of their fan-out */
     uint16_t batch_first, batch_last; /* records waiting for a round, NONE16 */
     uint16_t round_first;             /* records in the round under way */
-    bool in_round, in_batch;          /* is in some round; stands in worker->batch */
+    bool in_round, in_batch;          /* is in some round; stands in worker->batch for another */
     uint64_t packets_rtx, bytes_rtx, dropped, plis, firs, nacks, nacked, keyframes;
 };
 
@@ -221,7 +222,7 @@ struct record { /* a packet between receiving and the end of its fan-out; its sl
 
 struct receiver {
     struct transport *transport;
-    struct consumer *work; /* its consumers with packets in this round */
+    struct consumer *work; /* its consumers with packets in this round, those not served yet */
 };
 
 struct round { /* one resumable fan-out: some streams' batches to all their receivers */
