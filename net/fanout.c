@@ -51,20 +51,38 @@ static void free_record(struct worker *w, uint16_t index)
     w->records_free_n++;
 }
 
-/* The packets of a finished batch go to retention, which releases what it does not keep. */
+/* A packet goes to retention, which releases what it does not keep. Returns the next of its chain.
+ */
+static uint16_t end_record(struct worker *w, struct stream *stream, uint16_t index, int64_t from_us)
+{
+    const struct record *record = &w->records[index];
+    uint16_t next = record->next;
+    stream->records_n--;
+    if (record->tag == stream->tag)
+        retain_put(w->retain, &stream->retain, record->slot, record->bytes, record->seq_ext,
+                   from_us);
+    else /* numbered before a restart: its number may come again */
+        slab_release(&w->slab, record->slot);
+    free_record(w, index);
+    return next;
+}
+
 static void end_chain(struct worker *w, struct stream *stream, uint16_t first)
 {
-    while (first != NONE16) {
-        struct record *record = &w->records[first];
-        uint16_t next = record->next;
-        stream->records_n--;
-        if (record->tag == stream->tag)
-            retain_put(w->retain, &stream->retain, record->slot, record->bytes, record->seq_ext,
-                       record->arrived_us);
-        else /* numbered before a restart: its number may come again */
-            slab_release(&w->slab, record->slot);
-        free_record(w, first);
-        first = next;
+    while (first != NONE16)
+        first = end_record(w, stream, first, w->records[first].arrived_us);
+}
+
+/* What has waited too long is left out, so that an overload does not become latency. To receivers
+ * it is lost; they learn of it by what follows, so it is retained from now on, not from when it
+ * came. */
+static void drop_late(struct worker *w, struct stream *stream)
+{
+    while (stream->batch_first != NONE16 &&
+           w->now_us - w->records[stream->batch_first].arrived_us > FANOUT_LATE_US) {
+        stream->batch_first = end_record(w, stream, stream->batch_first, w->now_us);
+        stream->dropped++;
+        count_drop(w, DROP_FANOUT_LATE);
     }
 }
 
@@ -123,6 +141,8 @@ void fanout_begin(struct worker *w)
     for (uint32_t i = 0; i < w->batch_n; i++) {
         struct stream *stream = w->batch[i];
         if (!stream->in_round)
+            drop_late(w, stream);
+        if (!stream->in_round && stream->batch_first != NONE16)
             round_add_stream(w, round, stream);
         stream->in_batch = stream->batch_first != NONE16;
         if (stream->in_batch) /* for a later round */

@@ -8,7 +8,8 @@
  * receivers until its slice is used up, so that receiving and timers come in between, and rounds
  * take turns, so that a large room does not keep a small one waiting. A stream is in one round at a
  * time: order inside an ssrc is kept; what is left of it, or comes for it meanwhile, waits for the
- * next. At the end of a round its packets go to retention. Threads: the owning worker. */
+ * next. At the end of a round its packets go to retention, and so does, without being sent, what
+ * has waited for one longer than FANOUT_LATE_US. Threads: the owning worker. */
 #ifndef NET_FANOUT_H
 #define NET_FANOUT_H
 

@@ -46,6 +46,7 @@ enum {
     RECORDS_SPARE = 64, /* below so many free ones receiving waits for the fan-out */
     ROUND_RECORDS_MAX = 64,  /* of one stream in one round */
     FANOUT_SLICE = 256,      /* packets sent before receiving gets its turn */
+    FANOUT_LATE_US = 200000, /* since its arrival: a packet that no receiver has a use for */
     PLAN_N = 64,             /* packets planned for one receiver at once */
     PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
     BYES_N = 16,             /* ssrcs of closed consumers kept per transport for its next report */

@@ -274,6 +274,65 @@ START_TEST(a_receiver_of_many_streams_is_served_in_slices)
 
 END_TEST
 
+/* ---- late ---- */
+
+static void nack(uint32_t consumer, uint16_t first, uint16_t n)
+{
+    uint8_t data[64];
+    uint16_t seqs[16];
+    struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data};
+    const struct consumer *c = &worker->consumers[consumer];
+    for (uint16_t i = 0; i < n; i++)
+        seqs[i] = (uint16_t)(first + i);
+    ck_assert_uint_eq(rtcp_write_nack(&writer, 1, c->rewrite.ssrc, seqs, n), n);
+    deliver(c->transport->index, data, writer.at);
+}
+
+static void serve_all(void)
+{
+    fanout_begin(worker);
+    fanout_finish(worker);
+}
+
+/* In virtual time: what has waited too long is a loss to the receiver, which gets it by NACK. */
+START_TEST(what_has_waited_too_long_is_not_forwarded)
+{
+    begin(_i);
+    const uint64_t *late = &worker->count.drops[DROP_FANOUT_LATE];
+    uint32_t producer = open_producer(open_transport());
+    uint32_t consumer = open_consumer(open_transport(), producer);
+    publish(producer, 0);
+    worker->now_us += FANOUT_LATE_US;
+    serve_all();
+    ck_assert_uint_eq(worker->count.forwarded, 1);
+    for (uint16_t i = 1; i <= 10; i++)
+        publish(producer, i);
+    worker->now_us += 1;
+    for (uint16_t i = 11; i <= 15; i++)
+        publish(producer, i);
+    worker->now_us += FANOUT_LATE_US;
+    serve_all();
+    ck_assert_uint_eq(worker->count.forwarded, 1 + 5);
+    ck_assert_uint_eq(*late, 10);
+    ck_assert_uint_eq((uint16_t)worker->consumers[consumer].map.out_max, 1015); /* with its gap */
+
+    worker->now_us += 100000; /* for so long the receiver waits for them */
+    nack(consumer, 1001, 4);
+    ck_assert_uint_eq(worker->count.nack_served, 4);
+    publish(producer, 16);
+    worker->now_us += FANOUT_LATE_US + 1;
+    serve_all(); /* nothing is left for a round */
+    ck_assert(!fanout_is_active(worker));
+    ck_assert_uint_eq(worker->batch_n, 0);
+    ck_assert_uint_eq(*late, 11);
+    publish(producer, 17);
+    serve_all();
+    ck_assert_uint_eq(worker->count.forwarded, 1 + 5 + 1);
+    end();
+}
+
+END_TEST
+
 Suite *net_turn_suite(void)
 {
     Suite *suite = suite_create("net_turn");
@@ -284,6 +343,7 @@ Suite *net_turn_suite(void)
     tcase_add_loop_test(rooms, a_change_waits_for_one_round, 0, 2);
     tcase_add_loop_test(rooms, a_turn_ends_though_there_is_more_to_send, 0, 2);
     tcase_add_loop_test(rooms, a_receiver_of_many_streams_is_served_in_slices, 0, 2);
+    tcase_add_loop_test(rooms, what_has_waited_too_long_is_not_forwarded, 0, 2);
     suite_add_tcase(suite, rooms);
     return suite;
 }
