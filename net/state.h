@@ -60,6 +60,8 @@ enum {
 };
 
 static_assert(PACKET_BYTES_MAX + SEAL_OVERHEAD_RTP + 144 <= IO_EGRESS_BYTES, "libsrtp2's slack");
+static_assert(SLOT_PACKET_BYTES_MAX + REWRITE_GROWTH_MAX + SEAL_OVERHEAD_RTP <= IO_EGRESS_BYTES,
+              "whatever comes, rewriting it writes no further than the buffer");
 
 enum timer_kind {
     TIMER_REPORT,

@@ -217,6 +217,35 @@ START_TEST(what_is_not_retained_is_counted)
 
 END_TEST
 
+/* What was too long to be forwarded is retained all the same; its number, kept for a late packet,
+ * may be asked for. */
+START_TEST(what_was_too_long_is_not_resent)
+{
+    struct scene s;
+    uint8_t data[RIG_PACKET];
+    uint16_t seq = 1001;
+    scene_open(&s, _i, true);
+    publish(&s, 10);
+    publish(&s, 12);
+    ck_assert(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS) > 0);
+    ck_assert(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS) > 0);
+    ck_assert_uint_eq(be16(data + 2), 1002);
+    rig_send_rtp(
+        &s.publisher,
+        &(struct rig_rtp){
+            .ssrc = PUBLISHER, .rtp_ts = 11 * 3000u, .seq = 11, .pt = 96, .payload_bytes = 1800});
+    rig_wait_drops(&s.rig, DROP_TOO_LONG, 1);
+    rig_wait(&worker_counters(s.rig.worker)->slots_retained, 3);
+    send_nack(&s, &seq, 1);
+    rig_wait(&worker_counters(s.rig.worker)->nack_requested, 1);
+    rig_settle(&s.rig);
+    ck_assert_uint_eq(worker_counters(s.rig.worker)->nack_missed, 1);
+    ck_assert_uint_eq(rig_receive_rtp(&s.subscriber, data, RIG_QUIET_MS), 0);
+    scene_close(&s);
+}
+
+END_TEST
+
 START_TEST(a_nack_before_its_packet_is_remembered)
 {
     struct scene s;
@@ -426,6 +455,7 @@ Suite *net_recovery_suite(void)
     tcase_add_loop_test(down, a_compound_may_ask_for_so_much, 0, 2);
     tcase_add_loop_test(down, a_compound_may_have_so_many_packets, 0, 2);
     tcase_add_loop_test(down, what_is_not_retained_is_counted, 0, 2);
+    tcase_add_loop_test(down, what_was_too_long_is_not_resent, 0, 2);
     tcase_add_loop_test(down, a_nack_before_its_packet_is_remembered, 0, 2);
     tcase_add_loop_test(down, retention_ends_with_its_time, 0, 2);
     tcase_add_loop_test(down, pause_and_resume_leave_no_gap, 0, 2);
