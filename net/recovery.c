@@ -94,8 +94,8 @@ void recovery_receive(struct worker *w, struct stream *stream, uint32_t seq_ext,
         keyframe_receive(&stream->keyframe, w->now_us);
         stream->keyframe_owed = false;
     }
-    if (!stream->producer->nack)
-        return;
+    if (!stream->producer->nack || stream->producer->paused)
+        return; /* resuming begins the list anew: what came meanwhile is no gap */
     uint64_t recovered = stream->nack->recovered;
     nack_receive(stream->nack, seq_ext, keyframe, w->now_us);
     if (!rtx && stream->nack->recovered != recovered)

@@ -335,6 +335,37 @@ START_TEST(a_gap_is_asked_for_upstream_and_recovered_by_rtx)
 
 END_TEST
 
+/* While it is paused nothing of it is wanted, and what came or was lost meanwhile is not asked for
+ * afterwards. */
+START_TEST(a_paused_producer_is_not_asked_for_gaps)
+{
+    struct scene s;
+    uint8_t data[RIG_PACKET];
+    struct rtcp_packet packet;
+    uint16_t seqs[17];
+    size_t at = 0;
+    scene_open(&s, _i, true);
+    const struct worker_counters *c = worker_counters(s.rig.worker);
+    publish(&s, 100);
+    rig_wait(&c->rtp_in, 1);
+    rig_close(&s.rig, COMMAND_PRODUCER_PAUSE, s.producer);
+    publish(&s, 102);
+    publish(&s, 105);
+    rig_wait_drops(&s.rig, DROP_PAUSED, 2);
+    usleep(RIG_QUIET_MS * 1000);
+    rig_settle(&s.rig);
+    ck_assert_uint_eq(c->nack_sent, 0);
+    rig_close(&s.rig, COMMAND_PRODUCER_RESUME, s.producer);
+    publish(&s, 110);
+    publish(&s, 112);
+    ck_assert(await_rtcp(&s.publisher, RTCP_RTPFB, RTCP_FB_NACK, data, &packet));
+    ck_assert_uint_eq(rtcp_read_nack(data, &packet, &at, seqs), 1);
+    ck_assert_uint_eq(seqs[0], 111);
+    scene_close(&s);
+}
+
+END_TEST
+
 START_TEST(key_frame_requests_are_merged)
 {
     struct scene s;
@@ -464,6 +495,7 @@ Suite *net_recovery_suite(void)
     TCase *up = tcase_create("towards producers");
     tcase_set_timeout(up, 60);
     tcase_add_loop_test(up, a_gap_is_asked_for_upstream_and_recovered_by_rtx, 0, 2);
+    tcase_add_loop_test(up, a_paused_producer_is_not_asked_for_gaps, 0, 2);
     tcase_add_loop_test(up, key_frame_requests_are_merged, 0, 2);
     tcase_add_loop_test(up, reports_go_both_ways_and_give_the_rtt, 0, 2);
     suite_add_tcase(suite, up);
