@@ -49,8 +49,8 @@ static struct transport *transport_of(struct worker *w, const struct io_event *e
     return index == DEMUX_NONE ? NULL : &w->transports[index];
 }
 
-/* Is the sender who the transport talks to? With comedia the first valid packet's sender will be
- * (`learn`). */
+/* Is the sender who the transport talks to? With comedia the sender of the first packet that is
+ * about something of the transport will be (`learn`). */
 static enum drop check_remote(const struct transport *t, const struct io_event *event, bool rtcp,
                               bool *learn)
 {
@@ -144,12 +144,12 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
         why = rtp_packet_parse(&record.packet, data, bytes);
     if (why != DROP_NONE)
         return why;
-    if (learn && !apply_learn(w, t, false, &event->remote, &event->local))
-        return DROP_NO_PEER;
     t->rtp_in++;
     why = route_find(w, t, data, &record.packet, &route);
     if (why != DROP_NONE)
         return why;
+    if (learn && !apply_learn(w, t, false, &event->remote, &event->local))
+        return DROP_NO_PEER;
 
     struct stream *stream = route.stream;
     rtp_exts_find(&record.exts, data, &record.packet, &stream->producer->ext_ids);
@@ -197,6 +197,10 @@ static enum drop relay_feedback(struct worker *w, struct transport *t, const str
     struct rtcp_reader reader;
     if (why == DROP_NONE)
         why = rtcp_reader_init(&reader, data, bytes);
+    /* What anybody can write teaches no address that media would go to. */
+    if (why == DROP_NONE && learn && mux && !t->srtp_wanted &&
+        !feedback_concerns(w, t, data, bytes))
+        why = DROP_NOT_CONNECTED;
     if (why == DROP_NONE && learn && !apply_learn(w, t, !mux, &event->remote, &event->local))
         why = DROP_NO_PEER;
     if (why == DROP_NONE)
