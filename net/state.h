@@ -103,7 +103,7 @@ struct transport {
     uint64_t packets_in, bytes_in, rtp_in;
     struct rate rate_in;
     /* the rest */
-    bool compound_feedback; /* the peer does not take reduced-size RTCP (RFC 5506) */
+    bool compound_feedback; /* of some producer the peer does not take reduced-size RTCP */
     bool twcc_started; /* its recorder is in use: a producer negotiated transport-wide feedback */
     uint8_t rrtr_n, byes_n;
     uint32_t rtcp_socket;
@@ -156,6 +156,7 @@ struct stream { /* one encoding of a producer */
 
 struct producer {
     bool open, paused, nack, pli, fir;
+    bool rtcp_reduced; /* its peer takes reduced-size RTCP (RFC 5506) */
     uint8_t mid_bytes, pt_n, encodings_n;
     enum media_kind kind;
     uint32_t index;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* test/net_turn_test.c - what one room's overload costs the others, in packets instead of time: a
- * worker without its thread, its turn's steps called one by one. worker.c is included for them. */
+/* test/net_turn_test.c - a worker without its thread, its turn's steps called one by one: what one
+ * room's overload costs the others, in packets instead of time, and what takes seconds, in virtual
+ * time. worker.c is included for its steps. */
 #include "net/worker.c"
 
 #include "test/must.h"
@@ -59,6 +60,14 @@ static int sink_open(struct addr *local, const char *ip)
     return fd;
 }
 
+static void open_socket(uint32_t index)
+{
+    struct command open = {.kind = COMMAND_SOCKET_OPEN, .index = index};
+    open.socket_open.shared = true;
+    open.socket_open.fd = sink_open(&open.socket_open.local, "127.0.0.1");
+    run(&open);
+}
+
 static void begin(int engine)
 {
     struct worker_config config;
@@ -71,11 +80,8 @@ static void begin(int engine)
     ck_assert_int_eq(io_init(&worker->io, &io_config, &worker->slab), 0);
     sink_fd = sink_open(&local, "0.0.0.0"); /* everybody's: nobody reads it */
     sink_port = addr_port(&local);
-    struct command open = {.kind = COMMAND_SOCKET_OPEN};
-    open.socket_open.shared = true;
-    open.socket_open.fd = sink_open(&open.socket_open.local, "127.0.0.1");
     worker->now_us = clock_now_us();
-    run(&open);
+    open_socket(0);
 }
 
 static void end(void)
@@ -99,15 +105,21 @@ static struct addr address_of(uint32_t transport)
     return addr;
 }
 
-static uint32_t open_transport(void)
+static uint32_t open_transport_with(uint32_t rtcp_socket)
 {
     struct command open = {.kind = COMMAND_TRANSPORT_OPEN, .index = transports_n++};
+    open.transport_open.rtcp_socket = rtcp_socket;
     memcpy(open.transport_open.cname, "relay", 6);
     run(&open);
     struct command connect = {.kind = COMMAND_TRANSPORT_CONNECT, .index = open.index};
     connect.transport_connect.remote = address_of(open.index);
     run(&connect);
     return open.index;
+}
+
+static uint32_t open_transport(void)
+{
+    return open_transport_with(0);
 }
 
 static uint32_t ssrc_of(uint32_t producer)
@@ -333,6 +345,126 @@ START_TEST(what_has_waited_too_long_is_not_forwarded)
 
 END_TEST
 
+/* ---- reports ---- */
+
+static uint32_t open_audio(uint32_t transport, enum rtp_codec codec, bool reduced)
+{
+    struct command open = {.kind = COMMAND_PRODUCER_OPEN, .index = producers_n++};
+    rig_producer_defaults(&open.producer_open, transport, ssrc_of(open.index));
+    open.producer_open.kind = MEDIA_AUDIO;
+    open.producer_open.pt[0].codec = (uint8_t)codec;
+    open.producer_open.rtcp_reduced = reduced;
+    run(&open);
+    return open.index;
+}
+
+/* A receiver reports its loss. */
+static void report_loss(uint32_t consumer, uint8_t fraction)
+{
+    uint8_t data[64];
+    struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data};
+    const struct consumer *c = &worker->consumers[consumer];
+    struct rtcp_report_block block = {.ssrc = c->rewrite.ssrc, .fraction_lost = fraction};
+    ck_assert(rtcp_write_rr(&writer, 1, &block, 1));
+    deliver(c->transport->index, data, writer.at);
+}
+
+/* The loss that a producer's peer is told with the transport's next report. */
+static int told(uint32_t producer)
+{
+    uint8_t data[RIG_PACKET];
+    io_flush(worker->io);
+    while (recv(sink_fd, data, sizeof data, MSG_DONTWAIT) > 0)
+        ; /* what was sent before */
+    reporting_send(worker, worker->producers[producer].transport);
+    io_flush(worker->io);
+    for (ssize_t got; (got = recv(sink_fd, data, sizeof data, MSG_DONTWAIT)) > 0;) {
+        struct rtcp_reader reader;
+        struct rtcp_packet packet;
+        struct rtcp_report_block block;
+        ck_assert_int_eq(rtcp_reader_init(&reader, data, (size_t)got), DROP_NONE);
+        while (rtcp_reader_next(&reader, &packet))
+            if (rtcp_read_report_block(data, &packet, 0, &block) && block.ssrc == ssrc_of(producer))
+                return block.fraction_lost;
+    }
+    return -1;
+}
+
+START_TEST(opus_is_told_the_loss_of_those_who_still_report)
+{
+    bool opus = _i < 2;
+    begin(_i % 2);
+    uint32_t producer = open_audio(open_transport(), opus ? RTP_CODEC_OPUS : RTP_CODEC_OTHER, true);
+    uint32_t silent = open_consumer(open_transport(), producer);
+    uint32_t speaking = open_consumer(open_transport(), producer);
+    publish(producer, 1);
+    report_loss(silent, 200);
+    report_loss(speaking, 20);
+    ck_assert_int_eq(told(producer), opus ? 200 : 0);
+    worker->now_us += 5000000;
+    report_loss(speaking, 21);
+    publish(producer, 2);
+    ck_assert_int_eq(told(producer), opus ? 200 : 0);
+    worker->now_us += 1;
+    ck_assert_int_eq(told(producer), opus ? 21 : 0);
+    end();
+}
+
+END_TEST
+
+START_TEST(nothing_is_reported_to_an_unknown_address)
+{
+    begin(_i);
+    open_socket(1);
+    uint32_t transport = open_transport_with(1); /* its address for RTCP is not known yet */
+    uint32_t producer = open_producer(transport);
+    uint32_t consumer = open_consumer(transport, producer);
+    publish(producer, 1);
+    serve_all();
+    worker->transports[transport].twcc_started = true;
+    twcc_recorder_init(&worker->twccs[transport]);
+    twcc_record(&worker->twccs[transport], 7, 1, worker->now_us);
+    uint64_t before = worker->count.drops[DROP_NOT_CONNECTED]; /* key frame requests */
+    ck_assert_int_eq(told(producer), -1);
+    reporting_send_twcc(worker, &worker->transports[transport]);
+    run(&(struct command){.kind = COMMAND_CONSUMER_CLOSE, .index = consumer});
+    reporting_send_byes(worker, &worker->transports[transport]);
+    ck_assert_uint_eq(worker->count.drops[DROP_NOT_CONNECTED], before);
+    ck_assert_uint_eq(worker->transports[transport].byes_n, 1); /* to be said yet */
+    ck_assert_uint_eq(worker->count.rtcp_out, 0);
+
+    struct command connect = {.kind = COMMAND_TRANSPORT_CONNECT, .index = transport};
+    connect.transport_connect.rtcp_remote = address_of(transport);
+    run(&connect);
+    publish(producer, 2);
+    ck_assert_int_eq(told(producer), 0);
+    ck_assert_uint_eq(worker->transports[transport].byes_n, 0);
+    end();
+}
+
+END_TEST
+
+/* The peer's RTCP is as full as the most demanding of its producers wants it, while that is open.
+ */
+START_TEST(full_compounds_end_with_their_producer)
+{
+    begin(_i);
+    uint32_t transport = open_transport();
+    const struct transport *t = &worker->transports[transport];
+    open_audio(transport, RTP_CODEC_OPUS, true);
+    ck_assert(!t->compound_feedback);
+    uint32_t first = open_audio(transport, RTP_CODEC_OPUS, false);
+    uint32_t second = open_audio(transport, RTP_CODEC_OPUS, false);
+    ck_assert(t->compound_feedback);
+    run(&(struct command){.kind = COMMAND_PRODUCER_CLOSE, .index = first});
+    ck_assert(t->compound_feedback);
+    run(&(struct command){.kind = COMMAND_PRODUCER_CLOSE, .index = second});
+    ck_assert(!t->compound_feedback);
+    end();
+}
+
+END_TEST
+
 Suite *net_turn_suite(void)
 {
     Suite *suite = suite_create("net_turn");
@@ -345,5 +477,10 @@ Suite *net_turn_suite(void)
     tcase_add_loop_test(rooms, a_receiver_of_many_streams_is_served_in_slices, 0, 2);
     tcase_add_loop_test(rooms, what_has_waited_too_long_is_not_forwarded, 0, 2);
     suite_add_tcase(suite, rooms);
+    TCase *reports = tcase_create("reports");
+    tcase_add_loop_test(reports, opus_is_told_the_loss_of_those_who_still_report, 0, 4);
+    tcase_add_loop_test(reports, nothing_is_reported_to_an_unknown_address, 0, 2);
+    tcase_add_loop_test(reports, full_compounds_end_with_their_producer, 0, 2);
+    suite_add_tcase(suite, reports);
     return suite;
 }
