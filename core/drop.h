@@ -50,7 +50,8 @@
     X(TOO_LONG, "too_long", "packet is too long for the path after rewriting")                     \
     X(SEND_AGAIN, "send_again", "socket send buffer full")                                         \
     X(SEND_ERROR, "send_error", "send failed otherwise")                                           \
-    X(FANOUT_LATE, "fanout_late", "receiver or producer closed while the batch was under way")     \
+    X(FANOUT_LATE, "fanout_late",                                                                  \
+      "waited over 200 ms for its fan-out: not forwarded, but kept for NACK")                      \
     /* retention */                                                                                \
     X(EVICTED, "evicted", "retained slot taken back early: slots ran short or budget spent")
 

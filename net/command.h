@@ -90,7 +90,7 @@ struct srtp_keys {         /* master key + salt, seal_key_bytes(suite) each; wip
 struct command_transport_open {
     uint32_t rtp_socket;
     uint32_t rtcp_socket;        /* == rtp_socket with rtcp-mux */
-    bool comedia;                /* learn the remote addresses from the first valid packet */
+    bool comedia;                /* learn the remote addresses from what is about its own */
     bool srtp_wanted;            /* drop media until keys are there */
     char cname[CNAME_BYTES_MAX]; /* for reports of its own (RR); zero-terminated */
 };

@@ -12,6 +12,7 @@ sluice_test_folder(net
     report
     route
     srtp
+    turn
     udp
     worker
     wrap
