@@ -68,7 +68,8 @@
     X(TCP_LONG, "tcp_long", "TCP frame longer than a slot: passed over")                           \
     X(TCP_FULL, "tcp_full", "TCP connection: too much waits to be sent already")                   \
     X(TCP_MEMORY, "tcp_memory", "TCP: too much waits to be sent on all connections together")      \
-    X(FANOUT_LATE, "fanout_late", "receiver or producer closed while the batch was under way")     \
+    X(FANOUT_LATE, "fanout_late",                                                                  \
+      "waited over 500 ms for its fan-out: not forwarded, but kept for NACK")                      \
     /* retention */                                                                                \
     X(EVICTED, "evicted", "retained slot taken back early: slots ran short or budget spent")
 

@@ -316,13 +316,18 @@ static uint32_t cool_page(struct slab *slab, uint32_t first)
     return n;
 }
 
-/* Slots [first, end) are whole pages, and nothing is in them. */
-static void give_back(struct slab *slab, uint32_t first, uint32_t end)
+/* Slots [first, end) are whole pages, and nothing is in them. Returns how many went back: none
+ * where the kernel refuses it (locked memory), and their pages stay resident. */
+static uint32_t give_back(struct slab *slab, uint32_t first, uint32_t end)
 {
     if (first == end)
-        return;
+        return 0;
     size_t bytes = round_up_size((size_t)(end - first) * SLOT_BYTES, base_page_bytes());
-    ASSERT(madvise(slab_slot(slab, (uint16_t)first), bytes, MADV_DONTNEED) == 0);
+    if (madvise(slab_slot(slab, (uint16_t)first), bytes, MADV_DONTNEED) == 0)
+        return end - first;
+    for (uint32_t i = first; i < end; i += slab->page_slots)
+        page_touch(slab, i);
+    return 0;
 }
 
 uint32_t slab_trim(struct slab *slab, uint32_t pages_max, bool standing)
@@ -337,19 +342,17 @@ uint32_t slab_trim(struct slab *slab, uint32_t pages_max, bool standing)
          looked += slab->page_slots) {
         if (page_is_idle(slab, at, standing)) {
             if (run_end != at) {
-                give_back(slab, run_first, run_end);
+                given_n += give_back(slab, run_first, run_end);
                 run_first = at;
             }
-            uint32_t n = cool_page(slab, at);
-            run_end = at + n;
-            given_n += n;
+            run_end = at + cool_page(slab, at);
             pages_max--;
         }
         at += slab->page_slots;
         if (at >= slab->slots_n)
             at = 0;
     }
-    give_back(slab, run_first, run_end);
+    given_n += give_back(slab, run_first, run_end);
     slab->trim_at = at;
     slab->interval++;
     return given_n;

@@ -100,7 +100,8 @@ const uint8_t *slab_find(const struct slab *slab, struct slot_ref ref);
 
 /* Gives the pages of slots back to the system that have not been used since the last call, at most
  * `pages_max` of them (bounded work: it also looks at no more than SLAB_TRIM_LOOK slots and goes on
- * from there in the next call). Call it about once a second. Returns the slots given back.
+ * from there in the next call). Call it about once a second. Returns the slots given back
+ * (none of locked memory).
  * `standing`: slots in KERNEL count too, after SLAB_STANDING_IDLE calls. Only while no datagram is
  * in one of them and the kernel cannot write into one meanwhile: what it had written would be lost.
  */

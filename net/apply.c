@@ -91,6 +91,7 @@ static int producer_open(struct worker *w, uint32_t index, const struct command_
         .nack = open->nack,
         .pli = open->pli,
         .fir = open->fir,
+        .rtcp_reduced = open->rtcp_reduced,
         .mid_bytes = open->mid_bytes,
         .pt_n = open->pt_n,
         .encodings_n = open->encodings_n,
@@ -133,6 +134,9 @@ static int producer_close(struct worker *w, struct producer *p)
     for (uint8_t i = 0; i < p->encodings_n; i++)
         stream_close(w, p->streams[i]);
     producer_unlink(p);
+    p->transport->compound_feedback = false;
+    for (struct producer *left = p->transport->producers; left != NULL; left = left->transport_next)
+        p->transport->compound_feedback |= !left->rtcp_reduced;
     p->open = false;
     array_leave(&w->producer_array, p->index);
     w->count.producers--;

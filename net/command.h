@@ -148,7 +148,7 @@ struct command_transport_open {
     struct command_webrtc_open webrtc; /* TRANSPORT_WEBRTC; the sockets below are not used then */
     uint32_t rtp_socket;
     uint32_t rtcp_socket;        /* == rtp_socket with rtcp-mux */
-    bool comedia;                /* learn the remote addresses from the first valid packet */
+    bool comedia;                /* learn the remote addresses from what is about its own */
     bool srtp_wanted;            /* drop media until keys are there */
     char cname[CNAME_BYTES_MAX]; /* for reports of its own (RR); zero-terminated */
 };

@@ -241,13 +241,24 @@ void egress_feedback_begin(const struct transport *transport, struct rtcp_writer
     rtcp_write_sdes_cname(writer, transport->ssrc, transport->cname);
 }
 
+static bool has_rtcp_mux(const struct transport *transport)
+{
+    return transport->rtcp_socket == transport->rtp_socket;
+}
+
+bool egress_rtcp_is_ready(const struct transport *transport)
+{
+    const struct addr *to = has_rtcp_mux(transport) ? &transport->remote : &transport->rtcp_remote;
+    return addr_is_set(to) && (!transport->srtp_wanted || transport->seal != NULL);
+}
+
 enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes)
 {
-    bool mux = transport->rtcp_socket == transport->rtp_socket;
+    bool mux = has_rtcp_mux(transport);
     const struct addr *to = mux ? &transport->remote : &transport->rtcp_remote;
     enum drop why = DROP_NONE;
 
-    if (!addr_is_set(to) || (transport->srtp_wanted && transport->seal == NULL))
+    if (!egress_rtcp_is_ready(transport))
         why = DROP_NOT_CONNECTED;
     else if (transport->seal != NULL)
         why = seal_protect_rtcp(transport->seal, buffer, &bytes);

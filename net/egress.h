@@ -19,6 +19,9 @@ enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8
                         const struct rtp_packet *packet, const struct rtp_exts *exts,
                         const struct rewrite_numbers *numbers, int32_t rtx_seq);
 
+/* Is it known where the transport's RTCP goes, and with which keys? */
+bool egress_rtcp_is_ready(const struct transport *transport);
+
 /* An RTCP compound of `bytes` written into `buffer` (from io_egress_take()): encrypted where there
  * are keys, and sent. */
 enum drop egress_rtcp(struct worker *w, struct transport *transport, uint8_t *buffer, size_t bytes);

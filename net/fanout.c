@@ -51,20 +51,38 @@ static void free_record(struct worker *w, uint16_t index)
     w->records_free_n++;
 }
 
-/* The packets of a finished batch go to retention, which releases what it does not keep. */
+/* A packet goes to retention, which releases what it does not keep. Returns the next of its chain.
+ */
+static uint16_t end_record(struct worker *w, struct stream *stream, uint16_t index, int64_t from_us)
+{
+    const struct record *record = &w->records[index];
+    uint16_t next = record->next;
+    stream->records_n--;
+    if (record->tag == stream->tag)
+        retain_put(w->retain, &stream->retain, record->slot, record->bytes, record->seq_ext,
+                   from_us);
+    else /* numbered before a restart: its number may come again */
+        slab_release(&w->slab, record->slot);
+    free_record(w, index);
+    return next;
+}
+
 static void end_chain(struct worker *w, struct stream *stream, uint16_t first)
 {
-    while (first != NONE16) {
-        struct record *record = &w->records[first];
-        uint16_t next = record->next;
-        stream->records_n--;
-        if (record->tag == stream->tag)
-            retain_put(w->retain, &stream->retain, record->slot, record->bytes, record->seq_ext,
-                       record->arrived_us);
-        else /* numbered before a restart: its number may come again */
-            slab_release(&w->slab, record->slot);
-        free_record(w, first);
-        first = next;
+    while (first != NONE16)
+        first = end_record(w, stream, first, w->records[first].arrived_us);
+}
+
+/* What has waited too long is left out, so that an overload does not become latency. To receivers
+ * it is lost; they learn of it by what follows, so it is retained from now on, not from when it
+ * came. */
+static void drop_late(struct worker *w, struct stream *stream)
+{
+    while (stream->batch_first != NONE16 &&
+           w->now_us - w->records[stream->batch_first].arrived_us > FANOUT_LATE_US) {
+        stream->batch_first = end_record(w, stream, stream->batch_first, w->now_us);
+        stream->dropped++;
+        count_drop(w, DROP_FANOUT_LATE);
     }
 }
 
@@ -90,12 +108,21 @@ static void add_receiver(struct worker *w, struct round *round, struct consumer 
     receiver->work = consumer;
 }
 
+/* A stream's oldest records, at most ROUND_RECORDS_MAX, leave its batch. */
+static uint16_t take_batch(struct worker *w, struct stream *stream)
+{
+    uint16_t first = stream->batch_first, last = first;
+    for (uint32_t n = 1; n < ROUND_RECORDS_MAX && w->records[last].next != NONE16; n++)
+        last = w->records[last].next;
+    stream->batch_first = w->records[last].next;
+    w->records[last].next = NONE16;
+    return first;
+}
+
 static void round_add_stream(struct worker *w, struct round *round, struct stream *stream)
 {
-    stream->in_batch = false;
     stream->in_round = true;
-    stream->round_first = stream->batch_first;
-    stream->batch_first = NONE16;
+    stream->round_first = take_batch(w, stream);
     round->streams[round->streams_n++] = stream;
     for (struct consumer *c = stream->consumers; c != NULL; c = c->stream_next) {
         if (c->paused)
@@ -126,10 +153,13 @@ void fanout_begin(struct worker *w)
     uint32_t waiting_n = 0;
     for (uint32_t i = 0; i < w->batch_n; i++) {
         struct stream *stream = w->batch[i];
-        if (stream->in_round)
-            w->batch[waiting_n++] = stream;
-        else
+        if (!stream->in_round)
+            drop_late(w, stream);
+        if (!stream->in_round && stream->batch_first != NONE16)
             round_add_stream(w, round, stream);
+        stream->in_batch = stream->batch_first != NONE16;
+        if (stream->in_batch) /* for a later round */
+            w->batch[waiting_n++] = stream;
     }
     w->batch_n = waiting_n;
     round->active = round->streams_n > 0;
@@ -246,13 +276,17 @@ static uint32_t serve_consumer(struct worker *w, struct consumer *consumer)
     return packets_n;
 }
 
-static uint32_t serve_receiver(struct worker *w, const struct receiver *receiver)
+/* As many of its consumers as it takes for that many packets; the rest stays in its work. */
+static uint32_t serve_receiver(struct worker *w, struct receiver *receiver, uint32_t packets_max)
 {
     uint32_t packets_n = 0;
-    if (!transport_is_ready(receiver->transport)) /* has ended since the round began */
+    if (!transport_is_ready(receiver->transport)) { /* has ended since the round began */
+        receiver->work = NULL;
         return 0;
-    for (struct consumer *c = receiver->work; c != NULL; c = c->work_next)
-        packets_n += serve_consumer(w, c);
+    }
+    for (; receiver->work != NULL && packets_n < packets_max;
+         receiver->work = receiver->work->work_next)
+        packets_n += serve_consumer(w, receiver->work);
     egress_send_plan(w, receiver->transport);
     return packets_n;
 }
@@ -266,7 +300,7 @@ static void prefetch(const void *at)
     __builtin_prefetch(at, 1);
 }
 
-static const struct receiver *receiver_ahead(const struct round *round, uint32_t ahead)
+static struct receiver *receiver_ahead(const struct round *round, uint32_t ahead)
 {
     uint32_t at = round->at + ahead;
     return at < round->receivers_n ? &round->receivers[(at + round->first) % round->receivers_n]
@@ -303,8 +337,9 @@ static void round_step(struct worker *w, struct round *round)
     uint32_t sent_n = 0;
     while (round->at < round->receivers_n && sent_n < FANOUT_SLICE) {
         prefetch_receivers(round);
-        uint32_t at = (round->at++ + round->first) % round->receivers_n;
-        sent_n += serve_receiver(w, &round->receivers[at]);
+        struct receiver *receiver = receiver_ahead(round, 0);
+        sent_n += serve_receiver(w, receiver, FANOUT_SLICE - sent_n);
+        round->at += receiver->work == NULL;
     }
     if (round->at >= round->receivers_n)
         round_end(w, round);

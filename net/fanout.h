@@ -3,11 +3,13 @@
  * resumable.
  *
  * Received packets are chained to their stream (fanout_add). fanout_begin() takes the streams that
- * are in no round into a new round with the list of their receivers; fanout_step() serves receivers
- * until its slice is used up, so that receiving and timers come in between, and rounds take turns,
- * so that a large room does not keep a small one waiting. A stream is in one round at a time: order
- * inside an ssrc is kept; what comes for it meanwhile waits for the next. At the end of a round its
- * packets go to retention. Threads: the owning worker. */
+ * are in no round into a new round with the list of their receivers, each with its oldest packets,
+ * at most ROUND_RECORDS_MAX: so long does a command wait that changes objects. fanout_step() serves
+ * receivers until its slice is used up, so that receiving and timers come in between, and rounds
+ * take turns, so that a large room does not keep a small one waiting. A stream is in one round at a
+ * time: order inside an ssrc is kept; what is left of it, or comes for it meanwhile, waits for the
+ * next. At the end of a round its packets go to retention, and so does, without being sent, what
+ * has waited for one longer than FANOUT_LATE_US. Threads: the owning worker. */
 #ifndef NET_FANOUT_H
 #define NET_FANOUT_H
 
@@ -22,7 +24,8 @@ void fanout_add(struct worker *w, struct stream *stream, const struct record *re
 /* Opens a round over what has been added, if there is anything and a round is free. */
 void fanout_begin(struct worker *w);
 
-/* Serves one slice. True while there is more to do. */
+/* Serves one slice: FANOUT_SLICE packets and at most one consumer's, ROUND_RECORDS_MAX, more. True
+ * while there is more to do. */
 bool fanout_step(struct worker *w);
 
 /* Video begins with a key frame: until the first packet of one comes, nothing is forwarded to this

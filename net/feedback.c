@@ -275,3 +275,35 @@ enum drop feedback_receive(struct worker *w, struct transport *transport, const 
     w->count.rtcp_in++;
     return DROP_NONE;
 }
+
+static bool packet_concerns(const struct worker *w, const struct transport *transport,
+                            const uint8_t *data, const struct rtcp_packet *packet)
+{
+    struct rtcp_report_block block;
+    uint32_t ssrc;
+    uint8_t seq;
+    if (rtcp_read_ssrc(data, packet, &ssrc) && route_stream(w, transport, ssrc) != NULL)
+        return true;
+    if (rtcp_read_media_ssrc(data, packet, &ssrc) && route_consumer(w, transport, ssrc) != NULL)
+        return true;
+    for (unsigned i = 0; rtcp_read_report_block(data, packet, i, &block); i++)
+        if (route_consumer(w, transport, block.ssrc) != NULL)
+            return true;
+    for (unsigned i = 0; rtcp_read_fir(data, packet, i, &ssrc, &seq); i++)
+        if (route_consumer(w, transport, ssrc) != NULL)
+            return true;
+    return false;
+}
+
+bool feedback_concerns(const struct worker *w, const struct transport *transport,
+                       const uint8_t *data, size_t bytes)
+{
+    struct rtcp_reader reader;
+    struct rtcp_packet packet;
+    if (rtcp_reader_init(&reader, data, bytes) != DROP_NONE)
+        return false;
+    while (rtcp_reader_next(&reader, &packet))
+        if (packet_concerns(w, transport, data, &packet))
+            return true;
+    return false;
+}

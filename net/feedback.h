@@ -13,4 +13,10 @@
 enum drop feedback_receive(struct worker *w, struct transport *transport, const uint8_t *data,
                            size_t bytes, int64_t arrived_us);
 
+/* Is a compound about anything of the transport: is its sender one of the streams that it receives,
+ * or does it report on a consumer or ask one for something? Nobody but its peer knows those ssrcs.
+ */
+bool feedback_concerns(const struct worker *w, const struct transport *transport,
+                       const uint8_t *data, size_t bytes);
+
 #endif

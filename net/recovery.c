@@ -39,6 +39,8 @@ static enum drop serve_one(struct worker *w, struct consumer *consumer, uint16_t
     int pt = rewrite_pt_find(&consumer->rewrite, packet.payload_type);
     if (pt < 0)
         return DROP_CONSUMER_PT;
+    if (rewrite_size(&consumer->rewrite, &packet, &exts) > PACKET_BYTES_MAX)
+        return DROP_TOO_LONG; /* as the first time; RTX's two bytes more are no reason */
     struct rewrite_numbers numbers = {.seq = seq, .rtp_ts = packet.rtp_ts + in.ts_delta, .pt = pt};
     bool rtx = consumer->rewrite.rtx_ssrc != 0 && consumer->rewrite.pt[pt].rtx != REWRITE_PT_NONE;
     why = egress_resend(w, consumer, data, &packet, &exts, &numbers, rtx ? consumer->rtx_seq : -1);
@@ -92,8 +94,8 @@ void recovery_receive(struct worker *w, struct stream *stream, uint32_t seq_ext,
         keyframe_receive(&stream->keyframe, w->now_us);
         stream->keyframe_owed = false;
     }
-    if (!stream->producer->nack)
-        return;
+    if (!stream->producer->nack || stream->producer->paused)
+        return; /* resuming begins the list anew: what came meanwhile is no gap */
     uint64_t recovered = stream->nack->recovered;
     nack_receive(stream->nack, seq_ext, keyframe, w->now_us);
     if (!rtx && stream->nack->recovered != recovered)

@@ -6,9 +6,11 @@
 #include "net/event.h"
 #include "net/recovery.h"
 
-enum { REMB_SSRCS_MAX = 32 };
-
-enum { TWCC_MESSAGES_MAX = 8 }; /* of one timer; what is left goes with the next */
+enum {
+    TWCC_MESSAGES_MAX = 8, /* of one timer; what is left goes with the next */
+    REMB_SSRCS_MAX = 32,
+    REMOTE_AGE_MAX_US = 5000000,
+};
 
 struct compound { /* being written; flushed when something does not fit */
     struct worker *w;
@@ -106,15 +108,16 @@ static void report_consumers(struct compound *c)
 
 /* ---- about what we receive ---- */
 
-/* Opus adds forward error correction by reported loss: it is told the worst of its receivers.
- * BEHAVIOUR 1.5. */
-static uint8_t worst_fraction_lost(const struct stream *stream, uint8_t own)
+/* Opus adds forward error correction by reported loss: it is told the worst of its receivers, of
+ * those who still report. BEHAVIOUR 1.5. */
+static uint8_t worst_fraction_lost(const struct stream *stream, uint8_t own, int64_t now_us)
 {
     uint8_t worst = own;
-    if (stream->producer->kind != MEDIA_AUDIO)
+    if (stream->codec != RTP_CODEC_OPUS)
         return worst;
     for (const struct consumer *c = stream->consumers; c != NULL; c = c->stream_next)
-        if (!c->paused && c->remote.fraction_lost > worst)
+        if (!c->paused && c->remote.reports > 0 &&
+            now_us - c->remote.received_us <= REMOTE_AGE_MAX_US && c->remote.fraction_lost > worst)
             worst = c->remote.fraction_lost;
     return worst;
 }
@@ -125,7 +128,7 @@ static void block_of(struct worker *w, struct stream *stream, struct rtcp_report
     source_take_report(&stream->source, &report);
     *block = (struct rtcp_report_block){
         .ssrc = stream->ssrc,
-        .fraction_lost = worst_fraction_lost(stream, report.fraction_lost),
+        .fraction_lost = worst_fraction_lost(stream, report.fraction_lost, w->now_us),
         .lost_total = report.lost_total,
         .seq_max = report.seq_max,
         .jitter = report.jitter,
@@ -151,6 +154,12 @@ static void write_blocks(struct compound *c, const struct rtcp_report_block *blo
     rtcp_write_sdes_cname(&c->writer, ssrc, c->transport->cname);
 }
 
+/* Something came, and it has not said BYE since. */
+static bool is_reported(const struct stream *stream)
+{
+    return stream->source.started && !stream->source.restart && stream->ssrc != 0;
+}
+
 static void report_producers(struct compound *c)
 {
     struct rtcp_report_block blocks[RTCP_BLOCKS_MAX];
@@ -160,8 +169,8 @@ static void report_producers(struct compound *c)
         for (uint32_t e = 0; e < p->encodings_n; e++) {
             struct stream *stream = p->streams[e];
             recovery_retention_update(c->w, stream); /* shorter ones take effect here */
-            if (!stream->source.started || stream->source.restart || stream->ssrc == 0)
-                continue; /* nothing came yet, or it said BYE */
+            if (!is_reported(stream))
+                continue;
             block_of(c->w, stream, &blocks[blocks_n++]);
             any = true;
             if (blocks_n == RTCP_BLOCKS_MAX) {
@@ -216,7 +225,7 @@ static void write_byes(struct compound *c)
 void reporting_send_byes(struct worker *w, struct transport *transport)
 {
     struct compound c = {.w = w, .transport = transport};
-    if (transport->byes_n == 0 || !transport_is_ready(transport))
+    if (transport->byes_n == 0 || !egress_rtcp_is_ready(transport))
         return;
     compound_begin(&c);
     write_byes(&c);
@@ -283,12 +292,30 @@ static void write_limit(struct compound *c)
     rtcp_write_remb(&c->writer, ssrc, transport->bitrate.incoming_max, ssrcs, n);
 }
 
+/* Nobody to report to, perhaps never: what else a report's time is for. */
+static void report_nothing(struct worker *w, struct transport *transport)
+{
+    struct rtcp_report_block block;
+    for (const struct consumer *c = transport->consumers; c != NULL; c = c->transport_next)
+        ask_again(w, c);
+    for (struct producer *p = transport->producers; p != NULL; p = p->transport_next)
+        for (uint32_t e = 0; e < p->encodings_n; e++) {
+            recovery_retention_update(w, p->streams[e]);
+            if (is_reported(p->streams[e]))
+                block_of(w, p->streams[e], &block); /* the score */
+        }
+}
+
 void reporting_send(struct worker *w, struct transport *transport)
 {
     struct compound c = {.w = w, .transport = transport};
     timers_set(&w->timers, &transport->report_timer, report_next_us(w->now_us, &w->random));
     if (!transport_is_ready(transport))
         return;
+    if (!egress_rtcp_is_ready(transport)) {
+        report_nothing(w, transport);
+        return;
+    }
     compound_begin(&c);
     report_consumers(&c);
     report_producers(&c);
@@ -304,6 +331,8 @@ void reporting_send(struct worker *w, struct transport *transport)
 void reporting_send_twcc(struct worker *w, struct transport *transport)
 {
     struct twcc_recorder *recorder = &w->twccs[transport->index];
+    if (!egress_rtcp_is_ready(transport))
+        return; /* the recorder forgets the oldest when it is full */
     for (int i = 0; i < TWCC_MESSAGES_MAX && twcc_pending(recorder); i++) {
         struct compound c = {.w = w, .transport = transport};
         compound_begin(&c);

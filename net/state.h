@@ -47,8 +47,10 @@ enum {
     STREAM_RECORDS_MAX =
         RECORDS_N / 4,  /* of one stream: a room that cannot be served does not stop receiving */
     RECORDS_SPARE = 64, /* below so many free ones receiving waits for the fan-out */
-    FANOUT_SLICE = 256, /* packets sent before receiving gets its turn */
-    PLAN_N = 64,        /* packets planned for one receiver at once */
+    ROUND_RECORDS_MAX = 64,  /* of one stream in one round */
+    FANOUT_SLICE = 256,      /* packets sent before receiving gets its turn */
+    FANOUT_LATE_US = 500000, /* since its arrival: a packet that no receiver has a use for */
+    PLAN_N = 64,             /* packets planned for one receiver at once */
     PACKET_BYTES_MAX = 1700, /* rewritten, before encryption */
     BYES_N = 16,             /* ssrcs of closed consumers kept per transport for its next report */
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
@@ -64,6 +66,8 @@ enum {
 };
 
 static_assert(PACKET_BYTES_MAX + SEAL_OVERHEAD_RTP + 144 <= IO_EGRESS_BYTES, "libsrtp2's slack");
+static_assert(SLOT_PACKET_BYTES_MAX + REWRITE_GROWTH_MAX + SEAL_OVERHEAD_RTP <= IO_EGRESS_BYTES,
+              "whatever comes, rewriting it writes no further than the buffer");
 
 enum timer_kind {
     TIMER_REPORT,
@@ -150,7 +154,7 @@ struct transport {
     uint64_t packets_in, bytes_in, rtp_in;
     struct rate rate_in;
     /* the rest */
-    bool compound_feedback; /* the peer does not take reduced-size RTCP (RFC 5506) */
+    bool compound_feedback; /* of some producer the peer does not take reduced-size RTCP */
     bool twcc_started; /* its recorder is in use: a producer negotiated transport-wide feedback */
     uint8_t rrtr_n, byes_n;
     uint32_t rtcp_socket;
@@ -199,12 +203,13 @@ struct stream { /* one encoding of a producer */
     uint16_t records_n; /* its packets between receiving and the end of their fan-out */
     uint16_t batch_first, batch_last; /* records waiting for a round, NONE16 */
     uint16_t round_first;             /* records in the round under way */
-    bool in_round, in_batch;          /* is in some round; stands in worker->batch */
+    bool in_round, in_batch;          /* is in some round; stands in worker->batch for another */
     uint64_t packets_rtx, bytes_rtx, dropped, plis, firs, nacks, nacked, keyframes;
 };
 
 struct producer {
     bool open, paused, nack, pli, fir;
+    bool rtcp_reduced; /* its peer takes reduced-size RTCP (RFC 5506) */
     uint8_t mid_bytes, pt_n, encodings_n;
     enum media_kind kind;
     uint32_t index;
@@ -274,7 +279,7 @@ struct record { /* a packet between receiving and the end of its fan-out; its sl
 
 struct receiver {
     struct transport *transport;
-    struct consumer *work; /* its consumers with packets in this round */
+    struct consumer *work; /* its consumers with packets in this round, those not served yet */
 };
 
 struct round { /* one resumable fan-out: some streams' batches to all their receivers */

@@ -30,8 +30,8 @@
 enum {
     TURN_DATAGRAMS_MAX = 4096, /* then commands and timers get their turn */
     TURN_TIMERS_MAX = 1024,
-    TURN_SLICES_MAX = 64, /* slices of fan-out before commands and timers */
-    EVICT_BATCH = 64,     /* slots taken back at once when they ran short */
+    TURN_FANOUT_US = 2000, /* slices of fan-out before commands and timers get their turn */
+    EVICT_BATCH = 64,      /* slots taken back at once when they ran short */
     TICK_US = 1000000,
     TRIM_PAGES = 256, /* given back per second: 1 MiB */
     WAIT_MAX_US = 1000000,
@@ -48,8 +48,8 @@ static struct transport *transport_of(struct worker *w, const struct datagram *d
     return index == DEMUX_NONE ? NULL : &w->transports[index];
 }
 
-/* Is the sender who the transport talks to? With comedia the first valid packet's sender will be
- * (`learn`). */
+/* Is the sender who the transport talks to? With comedia the sender of the first packet that is
+ * about something of the transport will be (`learn`). */
 static enum drop check_remote(const struct transport *t, const struct addr *remote, bool rtcp,
                               bool *learn)
 {
@@ -151,12 +151,12 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
     if (why != DROP_NONE)
         return why;
     note_sealed(w, t);
-    if (learn && !net_transport_learn(w, t, false, &dg->from.remote, &dg->from.local))
-        return DROP_NO_PEER;
     t->rtp_in++;
     why = route_find(w, t, data, &record.packet, &route);
     if (why != DROP_NONE)
         return why;
+    if (learn && !net_transport_learn(w, t, false, &dg->from.remote, &dg->from.local))
+        return DROP_NO_PEER;
 
     struct stream *stream = route.stream;
     rtp_exts_find(&record.exts, data, &record.packet, &stream->producer->ext_ids);
@@ -208,6 +208,10 @@ static enum drop relay_feedback(struct worker *w, struct transport *t, const str
         note_sealed(w, t);
     if (why == DROP_NONE)
         why = rtcp_reader_init(&reader, data, bytes);
+    /* What anybody can write teaches no address that media would go to. */
+    if (why == DROP_NONE && learn && mux && !t->srtp_wanted &&
+        !feedback_concerns(w, t, data, bytes))
+        why = DROP_NOT_CONNECTED;
     if (why == DROP_NONE && learn &&
         !net_transport_learn(w, t, !mux, &dg->from.remote, &dg->from.local))
         why = DROP_NO_PEER;
@@ -452,14 +456,30 @@ static void make_room(struct worker *w)
         trace_add(&w->trace, w->now_us, TRACE_EVICT, evicted, w->slab.free_n);
 }
 
+static bool command_is_ready(struct worker *w)
+{
+    return mailbox_take_begin(&w->inbox) != NULL && mailbox_put_begin(&w->outbox) != NULL;
+}
+
+/* Does anything but receiving want the turn? A command that waits for the rounds to end does not:
+ * only their slices bring it nearer. */
+static bool fan_out_yields(struct worker *w, int64_t began_us)
+{
+    return timers_next_us(&w->timers) <= w->now_us || w->now_us - began_us >= TURN_FANOUT_US ||
+           (!w->command_waits && command_is_ready(w));
+}
+
 /* Batches to all receivers, in slices; between two of them receiving goes on, so that another
- * room's packets do not wait for the end of a large one. */
+ * room's packets do not wait for the end of a large one. Nor do its timers and commands: what has
+ * not been served by then is left to the next turn. True: something has been. */
 static bool fan_out(struct worker *w)
 {
+    int64_t began_us = w->now_us;
     fanout_begin(w);
-    for (int i = 0; i < TURN_SLICES_MAX && fanout_step(w); i++) {
+    while (fanout_step(w)) {
         w->count.fanout_yields++;
-        if (io_poll(w->io) != 0)
+        w->now_us = clock_now_us();
+        if (fan_out_yields(w, began_us) || io_poll(w->io) != 0)
             break;
         w->now_us = clock_now_us();
         take_events(w);
@@ -479,11 +499,6 @@ static void turn_end(struct worker *w, int64_t began_us)
         w->count.turn_us_max = turn_us;
     stats_publish(w);
     event_ring(w);
-}
-
-static bool command_is_ready(struct worker *w)
-{
-    return mailbox_take_begin(&w->inbox) != NULL && mailbox_put_begin(&w->outbox) != NULL;
 }
 
 static void worker_turn(struct worker *w, bool busy)

@@ -10,6 +10,7 @@ static const struct {
 } names[] = {
     {"VP8", RTP_CODEC_VP8},   {"VP9", RTP_CODEC_VP9}, {"H264", RTP_CODEC_H264},
     {"H265", RTP_CODEC_H265}, {"AV1", RTP_CODEC_AV1}, {"red", RTP_CODEC_RED},
+    {"opus", RTP_CODEC_OPUS},
 };
 
 enum rtp_codec rtp_codec_of_name(const char *name)
@@ -143,6 +144,7 @@ bool rtp_codec_keyframe(enum rtp_codec codec, const uint8_t *payload, size_t byt
     switch (codec) {
     case RTP_CODEC_OTHER:
     case RTP_CODEC_RED:
+    case RTP_CODEC_OPUS:
         return false;
     case RTP_CODEC_VP8:
         return vp8_keyframe(payload, bytes);

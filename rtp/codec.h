@@ -16,7 +16,8 @@ enum rtp_codec {
     RTP_CODEC_H264,
     RTP_CODEC_H265,
     RTP_CODEC_AV1,
-    RTP_CODEC_RED, /* RFC 2198: blocks of other payload types; tells no key frame */
+    RTP_CODEC_RED,  /* RFC 2198: blocks of other payload types; tells no key frame */
+    RTP_CODEC_OPUS, /* told apart because it adapts to reported loss */
 };
 
 /* From the mime type's second part, any case ("VP8"). */
@@ -25,7 +26,7 @@ enum rtp_codec rtp_codec_of_name(const char *name);
 /* Can rtp_codec_keyframe() say yes? */
 static inline bool rtp_codec_has_keyframes(enum rtp_codec codec)
 {
-    return codec != RTP_CODEC_OTHER && codec != RTP_CODEC_RED;
+    return codec != RTP_CODEC_OTHER && codec != RTP_CODEC_RED && codec != RTP_CODEC_OPUS;
 }
 
 bool rtp_codec_keyframe(enum rtp_codec codec, const uint8_t *payload, size_t bytes);

@@ -16,14 +16,35 @@ static uint16_t low_ms(int64_t now_us)
     return ms != 0 ? ms : 1; /* 0 = never */
 }
 
+static uint16_t age_ms(uint16_t at_ms, int64_t now_us)
+{
+    return (uint16_t)(low_ms(now_us) - at_ms);
+}
+
 static bool is_recent(const struct resend *resend, uint16_t seq, int64_t rtt_us, int64_t now_us)
 {
-    unsigned at = seq % RESEND_RECENT_N;
-    if (resend->recent[at].seq != seq || resend->recent[at].at_ms == 0)
-        return false;
+    const struct resend_recent *set = resend->recent[seq % RESEND_SETS_N];
     int64_t limit_us = rtt_us > 0 ? min_i64(rtt_us, RESEND_RTT_MAX_US) : RESEND_RTT_UNKNOWN_US;
-    uint16_t age_ms = (uint16_t)(low_ms(now_us) - resend->recent[at].at_ms);
-    return age_ms <= limit_us / 1000;
+    for (unsigned way = 0; way < RESEND_WAYS_N; way++)
+        if (set[way].seq == seq && set[way].at_ms != 0)
+            return age_ms(set[way].at_ms, now_us) <= limit_us / 1000;
+    return false;
+}
+
+/* Its own place, or a free one, or that of the oldest. */
+static void remember_recent(struct resend *resend, uint16_t seq, int64_t now_us)
+{
+    struct resend_recent *set = resend->recent[seq % RESEND_SETS_N];
+    struct resend_recent *to = set;
+    for (unsigned way = 0; way < RESEND_WAYS_N; way++) {
+        if (set[way].seq == seq || set[way].at_ms == 0) {
+            to = &set[way];
+            break;
+        }
+        if (age_ms(set[way].at_ms, now_us) > age_ms(to->at_ms, now_us))
+            to = &set[way];
+    }
+    *to = (struct resend_recent){.seq = seq, .at_ms = low_ms(now_us)};
 }
 
 static bool is_queued(const struct resend *resend, uint16_t seq)
@@ -98,9 +119,7 @@ bool resend_take(struct resend *resend, int64_t now_us, uint16_t *seq)
 
 void resend_done(struct resend *resend, uint16_t seq, int64_t now_us)
 {
-    unsigned at = seq % RESEND_RECENT_N;
-    resend->recent[at].seq = seq;
-    resend->recent[at].at_ms = low_ms(now_us);
+    remember_recent(resend, seq, now_us);
     resend->served++;
 }
 

@@ -12,8 +12,9 @@
 
 enum {
     RESEND_QUEUE_N = 64,
-    RESEND_RECENT_N = 128, /* direct-mapped by seq */
-    RESEND_EARLY_N = 8,    /* NACKs for packets that have not come yet */
+    RESEND_SETS_N = 32, /* of recent resends, by seq; in a full one the oldest gives way */
+    RESEND_WAYS_N = 4,
+    RESEND_EARLY_N = 8, /* NACKs for packets that have not come yet */
     RESEND_RTT_UNKNOWN_US = 100000,
     RESEND_RTT_MAX_US = 2000000, /* a longer one is no measurement */
     RESEND_BURST = 4,            /* tokens at most */
@@ -27,10 +28,10 @@ struct resend {
     uint16_t early[RESEND_EARLY_N]; /* oldest first */
     uint16_t queue[RESEND_QUEUE_N];
 
-    struct {
+    struct resend_recent {
         uint16_t seq;
         uint16_t at_ms; /* low bits of the millisecond of the last resend, 0 = never */
-    } recent[RESEND_RECENT_N];
+    } recent[RESEND_SETS_N][RESEND_WAYS_N];
 
     uint32_t interval_us;
     int64_t full_us; /* when the bucket will be full: a token taken puts it off by an interval */
@@ -39,6 +40,8 @@ struct resend {
      * one made place for another. */
     uint64_t requested, queued, suppressed, served, missed, overflowed, early_served;
 };
+
+static_assert(sizeof(struct resend) <= 728, "there is one per consumer");
 
 void resend_init(struct resend *resend, int64_t now_us);
 

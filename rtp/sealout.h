@@ -5,7 +5,7 @@
  *
  * libsrtp2 looks a stream up in a list: 16 cost nothing that can be measured, 60 cost 10 to 20 % of
  * a packet, 200 double it. So streams are spread over sessions of 16. Within one they are cloned
- * from its template and share their keys (0.4 KiB each instead of 1.4). No packet makes one:
+ * from its template and share their keys (0.5 KiB each instead of 1.5). No packet makes one:
  * libsrtp2 only sees ssrcs of the table here.
  *
  *   stream:  - --add--> LIVE --remove--> PARKED --add--> LIVE

@@ -73,7 +73,7 @@ int sealsuite_session_init(srtp_t *session, enum seal_suite suite, srtp_ssrc_typ
     srtp_policy_t policy = {
         .ssrc = {.type = type},
         .key = key_copy,
-        .window_size = SEAL_WINDOW,
+        .window_size = type == ssrc_any_outbound ? SEAL_WINDOW_OUT : SEAL_WINDOW,
         .allow_repeat_tx = 1,
     };
     policy_suite(&policy, suite);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -463,6 +465,33 @@ START_TEST(what_stands_unused_is_given_back_when_asked_for)
 
 END_TEST
 
+/* As under mlockall(): the kernel takes nothing back. By system call, because the sanitizers'
+ * mlock() does nothing. */
+START_TEST(locked_pages_stay_resident)
+{
+    enum { N = 20 };
+    struct slab slab = opened(N);
+    use(&slab, N, 9);
+    if (syscall(SYS_mlock, slab.memory, (size_t)N * SLOT_BYTES) != 0) {
+        slab_exit(&slab);
+        SKIP("may not lock memory");
+    }
+    for (int i = 0; i < 3; i++)
+        ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, false), 0);
+    ck_assert_uint_eq(slab.resident_n, N);
+    ck_assert_uint_eq(resident_slots(&slab), N);
+
+    use(&slab, N, 7); /* nothing is counted twice, and all goes back when it may */
+    ck_assert_uint_eq(slab.resident_n, N);
+    ck_assert_int_eq(syscall(SYS_munlock, slab.memory, (size_t)N * SLOT_BYTES), 0);
+    slab_trim(&slab, UINT32_MAX, false);
+    ck_assert_uint_eq(slab_trim(&slab, UINT32_MAX, false), N);
+    ck_assert_uint_eq(slab.resident_n, 0);
+    slab_exit(&slab);
+}
+
+END_TEST
+
 START_TEST(warm_slots_come_before_those_given_back)
 {
     struct slab slab = opened(100);
@@ -738,6 +767,7 @@ Suite *core_slab_suite(void)
     tcase_add_test(memory, unused_pages_are_given_back_after_an_interval);
     tcase_add_test(memory, pages_in_use_stay);
     tcase_add_test(memory, what_stands_unused_is_given_back_when_asked_for);
+    tcase_add_test(memory, locked_pages_stay_resident);
     tcase_add_test(memory, warm_slots_come_before_those_given_back);
     tcase_add_test(memory, a_trim_is_bounded_and_goes_on_where_it_was);
     tcase_add_test(memory, the_odd_last_slot_has_a_page_of_its_own);

@@ -24,6 +24,7 @@ sluice_test_folder(net
     tcp
     tcp_open
     tcp_storm
+    turn
     udp
     worker
     wrap

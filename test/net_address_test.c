@@ -217,6 +217,25 @@ static const struct outcome *await_event(struct rig *rig, enum event_kind kind, 
     return event;
 }
 
+/* Well-formed, and about nothing that this transport has: it could be anybody's. */
+static void send_unroutable(struct rig *rig, const struct rig_peer *foreign)
+{
+    uint8_t data[RIG_PACKET];
+    struct rig_rtp rtp = {.ssrc = PUBLISHER + 9, .seq = 1, .pt = 96, .payload_bytes = 50};
+    rig_send_rtp(foreign, &rtp);
+    rig_wait_drops(rig, DROP_NO_PRODUCER, 1);
+    rtp = (struct rig_rtp){.ssrc = PUBLISHER, .seq = 1, .pt = 77, .payload_bytes = 50};
+    rig_send_rtp(foreign, &rtp);
+    rig_wait_drops(rig, DROP_PAYLOAD_TYPE, 1);
+    struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data};
+    struct rtcp_report_block block = {.ssrc = CONSUMER + 9};
+    ck_assert(rtcp_write_rr(&writer, PEER, &block, 1));
+    ck_assert(rtcp_write_pli(&writer, PEER, CONSUMER + 9));
+    ck_assert(rtcp_write_fir(&writer, PEER, CONSUMER + 9, 1));
+    rig_send(foreign, data, writer.at);
+    rig_wait_drops(rig, DROP_NOT_CONNECTED, 1);
+}
+
 START_TEST(comedia_learns_from_the_first_valid_packet)
 {
     struct rig rig;
@@ -240,6 +259,7 @@ START_TEST(comedia_learns_from_the_first_valid_packet)
     rig_wait_drops(&rig, DROP_UNKNOWN_CLASS, 2);
     rig_wait_drops(&rig, DROP_RTCP_INVALID, 1);
     rig_wait_drops(&rig, DROP_CSRC, 1);
+    send_unroutable(&rig, &foreign);
     rig_stats(&rig, OBJECT_TRANSPORT, peer.transport, &outcome);
     ck_assert(!outcome.transport.connected);
 
@@ -297,6 +317,48 @@ START_TEST(sealed_comedia_learns_from_the_authentic_only)
 
 END_TEST
 
+/* RTCP on the media port: a report of one of its producers, about one of its consumers, or a
+ * request to one. Index: engine, and which. */
+START_TEST(comedia_learns_from_rtcp_about_its_own)
+{
+    struct rig rig;
+    struct rig_peer peer, publisher;
+    uint8_t data[RIG_PACKET];
+    struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data};
+    struct rtcp_report_block block = {.ssrc = CONSUMER};
+    rig_start(&rig, rig_engines[_i % 2], 0, 0);
+    rig_peer(&rig, &peer, true, NULL);
+    rig_peer(&rig, &publisher, false, NULL);
+    uint32_t own = produce(&rig, &peer);
+    uint32_t other = produce(&rig, &publisher);
+    uint32_t consumer = consume(&rig, &peer, other);
+    switch (_i / 2) {
+    case 0:
+        ck_assert(rtcp_write_sr(&writer, PUBLISHER, &(struct rtcp_sender_info){0}, NULL, 0));
+        break;
+    case 1:
+        ck_assert(rtcp_write_rr(&writer, PEER, &block, 1));
+        break;
+    case 2:
+        ck_assert(rtcp_write_pli(&writer, PEER, CONSUMER));
+        break;
+    default:
+        ck_assert(rtcp_write_fir(&writer, PEER, CONSUMER, 1));
+    }
+    rig_send(&peer, data, writer.at);
+    const struct outcome *event = await_event(&rig, EVENT_TUPLE, peer.transport);
+    ck_assert(addr_equal(&event->tuple, &peer.self));
+    rig_wait(&worker_counters(rig.worker)->rtcp_in, 1);
+    rig_close(&rig, COMMAND_CONSUMER_CLOSE, consumer);
+    rig_close(&rig, COMMAND_PRODUCER_CLOSE, own);
+    rig_close(&rig, COMMAND_PRODUCER_CLOSE, other);
+    rig_peer_close(&rig, &peer, true);
+    rig_peer_close(&rig, &publisher, true);
+    rig_stop(&rig);
+}
+
+END_TEST
+
 /* A receiver that is learnt gets media from then on, beginning with a key frame. */
 START_TEST(a_learnt_receiver_starts_with_a_key_frame_request)
 {
@@ -312,9 +374,10 @@ START_TEST(a_learnt_receiver_starts_with_a_key_frame_request)
     publish(&publisher, 1);
     rig_wait(&worker_counters(rig.worker)->rtp_in, 1);
     ck_assert_uint_eq(worker_counters(rig.worker)->keyframe_requests, 0);
-    /* A report about nothing: valid, and no request itself. */
+    /* A report about nothing received: valid, and no request itself. */
     struct rtcp_writer writer = {.data = data, .bytes_max = 64};
-    ck_assert(rtcp_write_rr(&writer, PEER, NULL, 0));
+    struct rtcp_report_block block = {.ssrc = CONSUMER};
+    ck_assert(rtcp_write_rr(&writer, PEER, &block, 1));
     rig_send(&subscriber, data, writer.at);
     await_event(&rig, EVENT_TUPLE, subscriber.transport);
     ck_assert(rig_await_rtcp(&publisher, RTCP_PSFB, RTCP_FB_PLI, data, &packet));
@@ -529,6 +592,7 @@ Suite *net_address_suite(void)
     TCase *comedia = tcase_create("comedia");
     tcase_set_timeout(comedia, 60);
     tcase_add_loop_test(comedia, comedia_learns_from_the_first_valid_packet, 0, 2);
+    tcase_add_loop_test(comedia, comedia_learns_from_rtcp_about_its_own, 0, 8);
     tcase_add_loop_test(comedia, sealed_comedia_learns_from_the_authentic_only, 0, 2);
     tcase_add_loop_test(comedia, a_learnt_receiver_starts_with_a_key_frame_request, 0, 2);
     suite_add_tcase(suite, comedia);

@@ -178,7 +178,8 @@ START_TEST(a_transport_that_becomes_ready_begins_with_a_key_frame)
     rig_settle(&s.rig);
     ck_assert_uint_eq(rig_drops(&s.rig, DROP_KEYFRAME_WAIT), 0);
     struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data};
-    ck_assert(rtcp_write_rr(&writer, PEER, NULL, 0));
+    struct rtcp_report_block block = {.ssrc = CONSUMER};
+    ck_assert(rtcp_write_rr(&writer, PEER, &block, 1));
     rig_send(&s.subscriber, data, writer.at); /* its address is learnt */
     ck_assert(rig_await_rtcp(&s.publisher, RTCP_PSFB, RTCP_FB_PLI, data, &packet));
     publish(&s, 12, false);

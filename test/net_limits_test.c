@@ -254,7 +254,7 @@ START_TEST(a_publisher_at_ten_times_the_rate)
                        rig_drops(&s.rig, DROP_BATCH_FULL);
     ck_assert_uint_eq(c->datagrams_in + c->kernel_drops, last);
     ck_assert_uint_eq(c->rtp_in + refused, c->datagrams_in);
-    ck_assert_uint_eq(c->forwarded, c->rtp_in);
+    ck_assert_uint_eq(c->forwarded + rig_drops(&s.rig, DROP_FANOUT_LATE), c->rtp_in);
     scene_close(&s);
 }
 
@@ -338,11 +338,13 @@ START_TEST(a_burst_larger_than_the_records)
         usleep(1000);
     ck_assert_uint_eq(c->rtp_in + c->drops[DROP_BATCH_FULL], 2 * PACKETS);
     ck_assert_uint_ge(c->rtp_in, 2 * 1024);
-    rig_wait(&c->forwarded, c->rtp_in * PEERS);
+    const _Atomic uint64_t *late = &c->drops[DROP_FANOUT_LATE]; /* on a slow machine */
+    while (c->forwarded < (c->rtp_in - *late) * PEERS && clock_now_us() < until_us)
+        usleep(1000);
     rig_settle(&rig);
-    ck_assert_uint_eq(c->forwarded, c->rtp_in * PEERS);
+    ck_assert_uint_eq(c->forwarded, (c->rtp_in - *late) * PEERS);
     ck_assert_uint_eq(c->kernel_drops, 0);
-    ck_assert_uint_eq(drops_in_all(&rig), c->drops[DROP_BATCH_FULL]);
+    ck_assert_uint_eq(drops_in_all(&rig), c->drops[DROP_BATCH_FULL] + *late);
     ck_assert_uint_gt(c->fanout_yields, 0);
     for (int i = 0; i < 2; i++)
         close(publishers[i].fd);

@@ -217,6 +217,35 @@ START_TEST(what_is_not_retained_is_counted)
 
 END_TEST
 
+/* What was too long to be forwarded is retained all the same; its number, kept for a late packet,
+ * may be asked for. */
+START_TEST(what_was_too_long_is_not_resent)
+{
+    struct scene s;
+    uint8_t data[RIG_PACKET];
+    uint16_t seq = 1001;
+    scene_open(&s, _i, true);
+    publish(&s, 10);
+    publish(&s, 12);
+    ck_assert(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS) > 0);
+    ck_assert(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS) > 0);
+    ck_assert_uint_eq(be16(data + 2), 1002);
+    rig_send_rtp(
+        &s.publisher,
+        &(struct rig_rtp){
+            .ssrc = PUBLISHER, .rtp_ts = 11 * 3000u, .seq = 11, .pt = 96, .payload_bytes = 1800});
+    rig_wait_drops(&s.rig, DROP_TOO_LONG, 1);
+    rig_wait(&worker_counters(s.rig.worker)->slots_retained, 3);
+    send_nack(&s, &seq, 1);
+    rig_wait(&worker_counters(s.rig.worker)->nack_requested, 1);
+    rig_settle(&s.rig);
+    ck_assert_uint_eq(worker_counters(s.rig.worker)->nack_missed, 1);
+    ck_assert_uint_eq(rig_receive_rtp(&s.subscriber, data, RIG_QUIET_MS), 0);
+    scene_close(&s);
+}
+
+END_TEST
+
 START_TEST(a_nack_before_its_packet_is_remembered)
 {
     struct scene s;
@@ -301,6 +330,37 @@ START_TEST(a_gap_is_asked_for_upstream_and_recovered_by_rtx)
     send_nack(&s, &seq, 1);
     ck_assert_uint_eq(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS), 214);
     ck_assert_mem_eq(data + 14, media + 12, 200);
+    scene_close(&s);
+}
+
+END_TEST
+
+/* While it is paused nothing of it is wanted, and what came or was lost meanwhile is not asked for
+ * afterwards. */
+START_TEST(a_paused_producer_is_not_asked_for_gaps)
+{
+    struct scene s;
+    uint8_t data[RIG_PACKET];
+    struct rtcp_packet packet;
+    uint16_t seqs[17];
+    size_t at = 0;
+    scene_open(&s, _i, true);
+    const struct worker_counters *c = worker_counters(s.rig.worker);
+    publish(&s, 100);
+    rig_wait(&c->rtp_in, 1);
+    rig_close(&s.rig, COMMAND_PRODUCER_PAUSE, s.producer);
+    publish(&s, 102);
+    publish(&s, 105);
+    rig_wait_drops(&s.rig, DROP_PAUSED, 2);
+    usleep(RIG_QUIET_MS * 1000);
+    rig_settle(&s.rig);
+    ck_assert_uint_eq(c->nack_sent, 0);
+    rig_close(&s.rig, COMMAND_PRODUCER_RESUME, s.producer);
+    publish(&s, 110);
+    publish(&s, 112);
+    ck_assert(await_rtcp(&s.publisher, RTCP_RTPFB, RTCP_FB_NACK, data, &packet));
+    ck_assert_uint_eq(rtcp_read_nack(data, &packet, &at, seqs), 1);
+    ck_assert_uint_eq(seqs[0], 111);
     scene_close(&s);
 }
 
@@ -426,6 +486,7 @@ Suite *net_recovery_suite(void)
     tcase_add_loop_test(down, a_compound_may_ask_for_so_much, 0, 2);
     tcase_add_loop_test(down, a_compound_may_have_so_many_packets, 0, 2);
     tcase_add_loop_test(down, what_is_not_retained_is_counted, 0, 2);
+    tcase_add_loop_test(down, what_was_too_long_is_not_resent, 0, 2);
     tcase_add_loop_test(down, a_nack_before_its_packet_is_remembered, 0, 2);
     tcase_add_loop_test(down, retention_ends_with_its_time, 0, 2);
     tcase_add_loop_test(down, pause_and_resume_leave_no_gap, 0, 2);
@@ -434,6 +495,7 @@ Suite *net_recovery_suite(void)
     TCase *up = tcase_create("towards producers");
     tcase_set_timeout(up, 60);
     tcase_add_loop_test(up, a_gap_is_asked_for_upstream_and_recovered_by_rtx, 0, 2);
+    tcase_add_loop_test(up, a_paused_producer_is_not_asked_for_gaps, 0, 2);
     tcase_add_loop_test(up, key_frame_requests_are_merged, 0, 2);
     tcase_add_loop_test(up, reports_go_both_ways_and_give_the_rtt, 0, 2);
     suite_add_tcase(suite, up);

@@ -27,7 +27,7 @@ static void audio_defaults(struct command_producer_open *open, uint32_t transpor
     open->pt_n = 1;
     open->encodings[0].rtx_ssrc = 0;
     open->pt[0] = (struct producer_pt){
-        .pt = 111, .media_pt = REWRITE_PT_NONE, .codec = RTP_CODEC_OTHER, .clock_rate = 48000};
+        .pt = 111, .media_pt = REWRITE_PT_NONE, .codec = RTP_CODEC_OPUS, .clock_rate = 48000};
 }
 
 static void listener_defaults(struct command_consumer_open *open, uint32_t transport,
@@ -38,7 +38,7 @@ static void listener_defaults(struct command_consumer_open *open, uint32_t trans
     open->nack = false;
     open->rewrite.pt[0].in = 111;
     open->rewrite.pt[0].out = 100;
-    open->rewrite.pt[0].codec = RTP_CODEC_OTHER;
+    open->rewrite.pt[0].codec = RTP_CODEC_OPUS;
     open->rewrite.pt[0].clock_rate = 48000;
 }
 
@@ -218,8 +218,8 @@ static void report_loss(const struct rig_peer *peer, uint32_t ssrc, uint8_t frac
     send_rtcp(peer, &writer);
 }
 
-/* Audio is told the worst of its receivers, video what came here. */
-START_TEST(audio_is_told_the_worst_loss)
+/* Opus is told the worst of its receivers, video what came here. */
+START_TEST(opus_is_told_the_worst_loss)
 {
     struct scene s;
     struct rig_peer second;
@@ -528,7 +528,7 @@ Suite *net_report_suite(void)
     tcase_set_timeout(reports, 60);
     tcase_add_loop_test(reports, sender_reports_keep_audio_and_video_together, 0, 2);
     tcase_add_loop_test(reports, receiver_reports_tell_the_loss, 0, 2);
-    tcase_add_loop_test(reports, audio_is_told_the_worst_loss, 0, 2);
+    tcase_add_loop_test(reports, opus_is_told_the_worst_loss, 0, 2);
     tcase_add_loop_test(reports, the_first_packet_tells_the_score, 0, 2);
     tcase_add_loop_test(reports, round_trips_by_extended_reports, 0, 2);
     tcase_add_loop_test(reports, arrivals_are_fed_back_transport_wide, 0, 2);

@@ -163,7 +163,8 @@ START_TEST(names)
     ck_assert_int_eq(rtp_codec_of_name("H265"), RTP_CODEC_H265);
     ck_assert_int_eq(rtp_codec_of_name("Av1"), RTP_CODEC_AV1);
     ck_assert_int_eq(rtp_codec_of_name("red"), RTP_CODEC_RED);
-    ck_assert_int_eq(rtp_codec_of_name("opus"), RTP_CODEC_OTHER);
+    ck_assert_int_eq(rtp_codec_of_name("Opus"), RTP_CODEC_OPUS);
+    ck_assert_int_eq(rtp_codec_of_name("multiopus"), RTP_CODEC_OTHER);
     ck_assert_int_eq(rtp_codec_of_name("VP80"), RTP_CODEC_OTHER);
     ck_assert_int_eq(rtp_codec_of_name(""), RTP_CODEC_OTHER);
 }

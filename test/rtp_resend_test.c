@@ -5,7 +5,7 @@
 #include "rtp/resend.h"
 #include "test/suite.h"
 
-enum { MS = 1000, SECOND = 1000000 };
+enum { MS = 1000, SECOND = 1000000, RECENT_N = RESEND_SETS_N * RESEND_WAYS_N };
 
 static struct resend resend;
 static int64_t now_us;
@@ -170,18 +170,38 @@ START_TEST(rtt_known_or_not)
 
 END_TEST
 
-START_TEST(neighbours_in_the_memory_do_not_mix)
+/* NACKed in turns as fast as it goes, numbers that share a place are sent once per RTT each. */
+START_TEST(numbers_of_one_place_do_not_push_each_other_out)
+{
+    static const uint16_t apart[] = {RESEND_SETS_N, 128, 256, 16384};
+    begin();
+    for (int i = 0; i < 50; i++, now_us += MS)
+        for (uint16_t k = 0; k < RESEND_WAYS_N; k++) {
+            request((uint16_t)(5 + k * apart[_i]));
+            serve();
+        }
+    ck_assert_uint_eq(resend.served, RESEND_WAYS_N);
+    now_us += 2 * MS;
+    request(5);
+    ck_assert_uint_eq(serve(), 1); /* an RTT has gone by */
+    balanced();
+}
+
+END_TEST
+
+START_TEST(the_oldest_of_a_place_gives_way)
 {
     begin();
-    request(5);
-    serve();
-    request(5 + RESEND_RECENT_N); /* the same place */
-    ck_assert_uint_eq(resend.suppressed, 0);
-    serve();
+    for (uint16_t k = 0; k <= RESEND_WAYS_N; k++, now_us += 3 * MS) {
+        request((uint16_t)(5 + k * 128));
+        ck_assert_uint_eq(serve(), 1);
+    }
+    for (uint16_t k = 1; k <= RESEND_WAYS_N; k++)
+        request((uint16_t)(5 + k * 128));
+    ck_assert_uint_eq(resend.suppressed, RESEND_WAYS_N);
     request(5); /* was pushed out: sent once more rather than not at all */
-    ck_assert_uint_eq(resend.suppressed, 0);
     request(0); /* never resent, although the memory is zero */
-    ck_assert_uint_eq(resend.suppressed, 0);
+    ck_assert_uint_eq(resend.suppressed, RESEND_WAYS_N);
     balanced();
 }
 
@@ -276,13 +296,13 @@ END_TEST
 START_TEST(storm)
 {
     struct random random = {.state = 77};
-    static int64_t sent_us[RESEND_RECENT_N];
+    static int64_t sent_us[RECENT_N];
     memset(sent_us, 0, sizeof(sent_us));
     begin();
     int64_t start_us = now_us;
     for (int i = 0; i < 50000; i++) {
         now_us += random_below(&random, 400);
-        uint16_t seq = (uint16_t)random_below(&random, RESEND_RECENT_N);
+        uint16_t seq = (uint16_t)random_below(&random, RECENT_N);
         request(seq);
         while (resend_take(&resend, now_us, &seq)) {
             if (random_below(&random, 10) == 0) {
@@ -313,7 +333,8 @@ Suite *rtp_resend_suite(void)
     tcase_add_test(tc, absurd_rates);
     tcase_add_test(tc, once_per_rtt);
     tcase_add_loop_test(tc, rtt_known_or_not, 0, (int)ARRAY_N(rtts));
-    tcase_add_test(tc, neighbours_in_the_memory_do_not_mix);
+    tcase_add_loop_test(tc, numbers_of_one_place_do_not_push_each_other_out, 0, 4);
+    tcase_add_test(tc, the_oldest_of_a_place_gives_way);
     tcase_add_test(tc, missed_costs_nothing);
     tcase_add_test(tc, full_queue);
     tcase_add_test(tc, early);
