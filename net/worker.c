@@ -127,13 +127,6 @@ static void note_twcc(struct worker *w, struct transport *t, const uint8_t *data
                               record->arrived_us);
 }
 
-/* The first packet under the keys of a handshake. */
-static void note_sealed(struct worker *w, struct transport *t)
-{
-    if (t->peer != NULL && !t->peer->sealed)
-        handshake_sealed(w, t);
-}
-
 /* One RTP packet, top to bottom. The slot is still the caller's unless DROP_NONE is returned. */
 static enum drop relay_media(struct worker *w, struct transport *t, const struct datagram *dg,
                              bool learn)
@@ -150,7 +143,6 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
         why = rtp_packet_parse(&record.packet, data, bytes);
     if (why != DROP_NONE)
         return why;
-    note_sealed(w, t);
     if (learn && !net_transport_learn(w, t, false, &dg->from.remote, &dg->from.local))
         return DROP_NO_PEER;
     t->rtp_in++;
@@ -202,8 +194,6 @@ static enum drop relay_feedback(struct worker *w, struct transport *t, const str
     if (t->srtp_wanted)
         why = t->seal == NULL ? DROP_NOT_CONNECTED : seal_unprotect_rtcp(t->seal, data, &bytes);
     struct rtcp_reader reader;
-    if (why == DROP_NONE)
-        note_sealed(w, t);
     if (why == DROP_NONE)
         why = rtcp_reader_init(&reader, data, bytes);
     if (why == DROP_NONE && learn &&
