@@ -337,7 +337,7 @@ struct worker {
     struct handshake handshakes[HANDSHAKES_N];
     uint32_t handshake_at, handshakes_n;
     uint32_t turn_steps; /* of public-key work, from one handshake_step() to the next */
-    uint32_t *owing; /* transports with events that found no room, transports_max */
+    uint32_t *owing;     /* transports with events that found no room, transports_max */
     uint32_t owing_n;
 
     struct trace trace;

@@ -206,9 +206,9 @@ bool rtcpeer_seal(struct rtcpeer *peer, uint8_t *data, size_t *bytes)
 {
     if (peer->seal == NULL)
         return false;
-    return (rtp_packet_is_rtcp(data, *bytes) ? seal_protect_rtcp(peer->seal, data, bytes)
-                                             : seal_protect_rtp(peer->seal, data, bytes)) ==
-           DROP_NONE;
+    return (rtp_packet_is_rtcp(data, *bytes)
+                ? seal_protect_rtcp(peer->seal, data, bytes)
+                : seal_protect_rtp(peer->seal, data, bytes)) == DROP_NONE;
 }
 
 /* ---- life ---- */

@@ -6,10 +6,10 @@
  *                                     `--refused, 30 s--> FAILED
  *
  * A state machine without I/O or clock: it is fed datagrams and the time, and gives datagrams. What
- * it is fed may come by UDP or be an RFC 4571 frame (perf/rtcsocket.h). Order of use: rtcpeer_init()
- * and then, after every call of rtcpeer_feed(), rtcpeer_expire() and rtcpeer_close(), all of
- * rtcpeer_next_out() is sent. It stands for a peer that does what the RFCs ask (RFC 8445, 7675,
- * 5764); what a wrong one does, its user writes.
+ * it is fed may come by UDP or be an RFC 4571 frame (perf/rtcsocket.h). Order of use:
+ * rtcpeer_init() and then, after every call of rtcpeer_feed(), rtcpeer_expire() and
+ * rtcpeer_close(), all of rtcpeer_next_out() is sent. It stands for a peer that does what the RFCs
+ * ask (RFC 8445, 7675, 5764); what a wrong one does, its user writes.
  *
  * Memory: a DTLS session and a seal on the heap. Threads: whoever's, one at a time, the one of its
  * DTLS context. */
@@ -54,10 +54,10 @@ struct rtcpeer {
     char ufrag[RTCPEER_UFRAG_BYTES];
     uint8_t transaction[STUN_TRANSACTION_BYTES]; /* of the newest check */
     bool check_owed;                             /* is to be sent now */
-    int64_t check_us, retry_us;                  /* when the next is due; how long after it another */
-    struct dtls *dtls;                           /* from the first answer on */
-    struct seal *seal;                           /* CONNECTED */
-    char *certificate;                           /* the relay's, PEM */
+    int64_t check_us, retry_us; /* when the next is due; how long after it another */
+    struct dtls *dtls;          /* from the first answer on */
+    struct seal *seal;          /* CONNECTED */
+    char *certificate;          /* the relay's, PEM */
     enum dtls_version version;
     enum seal_suite suite;
     struct addr mapped; /* how the relay sees it */
