@@ -476,8 +476,9 @@ static bool command_is_ready(struct worker *w)
 
 static void worker_turn(struct worker *w, bool busy)
 {
-    /* Commands that wait for room in the outbox are not announced again. */
-    int64_t most_us = mailbox_take_begin(&w->inbox) != NULL ? OUTBOX_FULL_US : WAIT_MAX_US;
+    /* Commands and events that wait for room in the outbox: nobody announces that there is some. */
+    bool waits = mailbox_take_begin(&w->inbox) != NULL || w->owing_n > 0;
+    int64_t most_us = waits ? OUTBOX_FULL_US : WAIT_MAX_US;
     int64_t until_us = min_i64(timers_next_us(&w->timers), w->now_us + most_us);
     tcp_flush(w->tcp);
     until_us = min_i64(until_us, tcp_due_us(w->tcp));
