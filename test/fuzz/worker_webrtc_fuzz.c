@@ -135,18 +135,21 @@ static void make_worker(void)
 static void drain(void)
 {
     _Alignas(4) uint8_t data[2048];
+    bool keys = had_keys[0] || had_keys[1]; /* before the step, or by it */
+    for (uint32_t i = 0; i < PEERS; i++) {
+        had_keys[i] = worker->transports[i].open && worker->transports[i].seal != NULL;
+        keys |= had_keys[i];
+    }
     io_flush(worker->io);
     for (uint32_t i = 0; i < SINKS; i++) {
         for (ssize_t got; (got = recv(sinks[i], data, sizeof data, 0)) >= 0;) {
             bool media = got > 0 && datagram_class_of(data[0]) == DATAGRAM_MEDIA;
-            ASSERT(!media || had_keys[0] || had_keys[1]);
+            ASSERT(!media || keys);
             size_t bytes = (size_t)got;
             if (i < PEERS)
                 rtcpeer_feed(&clients[i].peer, data, &bytes, worker->now_us);
         }
     }
-    for (uint32_t i = 0; i < PEERS; i++)
-        had_keys[i] = worker->transports[i].open && worker->transports[i].seal != NULL;
 }
 
 static void deliver(uint32_t from, const uint8_t *data, size_t bytes)
