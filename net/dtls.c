@@ -71,14 +71,13 @@ static void send_again(struct dtls *dtls, int64_t now_us)
 
 /* ---- the handshake is over */
 
-/* `first` is what this call has queued: as a server, what ends the handshake (1.2: ChangeCipherSpec
- * and Finished; 1.3: an ACK). The same datagram again is as good as a new one to a peer
- * that has missed it, and needs neither the library nor its memory. */
+/* `first` is what this call has queued: as a server of 1.2 ChangeCipherSpec and Finished, which end
+ * the handshake. The same datagram again is as good as a new one to a peer that has missed it, and
+ * the library has forgotten it by then. In 1.3 it is an ACK, which the library makes anew. */
 static void keep_last_flight(struct dtls *dtls, const struct dtlsqueue_datagram *first)
 {
-    if (dtls->role != DTLS_ROLE_SERVER || !first)
+    if (dtls->role != DTLS_ROLE_SERVER || dtls->version != DTLS_VERSION_1_2)
         return;
-    dtlsqueue_clear(&dtls->last_flight);
     for (; first; first = first->next)
         dtlsqueue_put(&dtls->last_flight, first->data, first->bytes, DTLS_LAST_FLIGHT_BYTES_MAX);
 }
@@ -236,25 +235,20 @@ static enum drop feed_connected(struct dtls *dtls, const uint8_t *data, size_t b
     case DTLSGATE_DROP:
         return DROP_DTLS_INVALID;
     case DTLSGATE_REPEAT:
-        /* The library still acknowledges the new record numbers in 1.3. */
-        if (dtls->version == DTLS_VERSION_1_3 && dtls->ssl)
+        /* In 1.3 the library acknowledges the new record numbers. */
+        if (dtls->version == DTLS_VERSION_1_3)
             break;
         repeat_last_flight(dtls, now_us);
         return DROP_NONE;
     case DTLSGATE_PASS:
         break;
     }
-    if (!dtls->ssl)
-        return DROP_DTLS_STATE;
-    struct dtlsqueue_datagram **mark = dtls->out.last;
     dtls_set_in(dtls, data, bytes);
     dtls_tick(now_us);
     read_data(dtls);
     dtls_set_in(dtls, NULL, 0);
-    if (gate == DTLSGATE_REPEAT && dtls->ssl) {
+    if (gate == DTLSGATE_REPEAT && dtls->ssl)
         send_again(dtls, now_us);
-        keep_last_flight(dtls, *mark);
-    }
     return DROP_NONE;
 }
 
@@ -312,10 +306,9 @@ void dtls_exit(struct dtls *dtls)
     free(dtls);
 }
 
-bool dtls_is_expensive(const struct dtls *dtls, const uint8_t *data, size_t bytes)
+bool dtls_is_expensive(const struct dtls *dtls)
 {
-    return dtls->state == DTLS_CONNECTING && bytes > 0 &&
-           (data[0] == DTLS_HANDSHAKE || (data[0] & 0xe0) == DTLS_CIPHERTEXT);
+    return dtls->state == DTLS_CONNECTING;
 }
 
 enum drop dtls_feed(struct dtls *dtls, const uint8_t *data, size_t bytes, int64_t now_us)
@@ -405,13 +398,7 @@ void dtls_close(struct dtls *dtls)
 {
     if (dtls->state != DTLS_CONNECTING && dtls->state != DTLS_CONNECTED)
         return;
-    if (dtls->state == DTLS_CONNECTED && dtls->ssl)
+    if (dtls->state == DTLS_CONNECTED)
         wolfSSL_shutdown(dtls->ssl);
     enter(dtls, DTLS_CLOSED);
-}
-
-void dtls_release(struct dtls *dtls)
-{
-    if (dtls->state == DTLS_CONNECTED)
-        ssl_free(dtls);
 }

@@ -24,9 +24,10 @@
  * cheap. A worker does one expensive call a turn.
  *
  * Memory: a handshake takes about 16 KiB for a moment. A CONNECTED session keeps 4.8 KB (1.3)
- * or 4.3 KB (1.2), a released one 0.5. After the handshake only records that pass to the library
- * (data channels, alerts) allocate. Threads: the library's start-up on one thread; a context and
- * its sessions belong to one worker, any number of workers at once. dtls_heap() from any thread. */
+ * or 4.3 KB (1.2), because the peer's close_notify must be read. After the handshake only records
+ * that pass to the library (data channels, alerts) allocate. Threads: the library's start-up on one
+ * thread; a context and its sessions belong to one worker, any number of workers at once.
+ * dtls_heap() from any thread. */
 #ifndef NET_DTLS_H
 #define NET_DTLS_H
 
@@ -89,13 +90,14 @@ int dtls_init(struct dtls **out, struct dtls_context *context, enum dtls_role ro
 /* Frees and wipes. NULL is fine. */
 void dtls_exit(struct dtls *dtls);
 
-/* Whether dtls_feed() of this datagram may do public-key work: before CONNECTED only, so neither
- * flights that come again after it nor alerts count. Looks at one byte. */
-bool dtls_is_expensive(const struct dtls *dtls, const uint8_t *data, size_t bytes);
+/* Whether dtls_feed() of a datagram may do public-key work: before CONNECTED, whatever it begins
+ * with (the flight's records may follow an alert or a ChangeCipherSpec); not afterwards, when a
+ * flight comes again. */
+bool dtls_is_expensive(const struct dtls *dtls);
 
 /* A datagram whose first byte is DTLS's (RFC 7983), not changed, not kept. DROP_NONE also for one
  * that proved useless only later; DROP_DTLS_INVALID: no records, or none that may come now;
- * DROP_DTLS_STATE: FAILED, CLOSED or released; DROP_DTLS_FULL: ClientHello too long, or no memory
+ * DROP_DTLS_STATE: FAILED or CLOSED; DROP_DTLS_FULL: ClientHello too long, or no memory
  * for it. dtls_state_of() tells what came of it. */
 enum drop dtls_feed(struct dtls *dtls, const uint8_t *data, size_t bytes, int64_t now_us);
 
@@ -121,14 +123,8 @@ bool dtls_take_keys(struct dtls *dtls, struct srtp_keys *out);
  * before and afterwards, or without memory. */
 char *dtls_take_certificate(struct dtls *dtls);
 
-/* Queues a close_notify if CONNECTED and not released, and ends in CLOSED (from CONNECTING
- * without a word). FAILED stays. */
+/* Queues a close_notify if CONNECTED, and ends in CLOSED (from CONNECTING without a word). FAILED
+ * stays. */
 void dtls_close(struct dtls *dtls);
-
-/* Frees what the library holds of a CONNECTED session, which stays CONNECTED; for a caller without
- * data channels, when the first authenticated SRTP packet has come in. Lost by it: the peer's
- * close_notify and alerts are dropped (the end is seen by ICE consent and signalling), dtls_close()
- * is silent. A last flight that the peer misses is still repeated. Too early is a no-op. */
-void dtls_release(struct dtls *dtls);
 
 #endif

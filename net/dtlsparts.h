@@ -21,7 +21,7 @@ struct dtls_context {
 
 struct dtls {
     struct dtls_context *context;
-    WOLFSSL *ssl; /* NULL: failed, closed or released */
+    WOLFSSL *ssl; /* NULL: failed or closed */
     enum dtls_state state;
     enum dtls_role role;
     enum dtls_version version;
@@ -34,7 +34,7 @@ struct dtls {
     size_t in_bytes, in_record_bytes; /* left of it, and of its record */
     struct clienthello hello;
     struct dtlsqueue out;
-    struct dtlsqueue last_flight; /* server: the peer may miss it, and asks by repeating its own */
+    struct dtlsqueue last_flight; /* server, 1.2: the peer may miss it, and asks by its own */
     char *certificate;            /* the peer's, PEM */
     struct dtls_stats stats;
     struct fingerprint peer;

@@ -85,6 +85,14 @@ static void follow_session(struct worker *w, struct transport *t)
     enter(w, t, state);
 }
 
+static void count_step(struct worker *w)
+{
+    w->count.handshake_steps++;
+    w->turn_steps++;
+    if (w->turn_steps > w->count.handshake_steps_turn_max)
+        w->count.handshake_steps_turn_max = w->turn_steps;
+}
+
 static bool begin_session(struct worker *w, struct transport *t)
 {
     struct peer *peer = t->peer;
@@ -99,6 +107,8 @@ static enum drop feed(struct worker *w, struct transport *t, const uint8_t *data
 {
     if (t->peer->dtls == NULL && !begin_session(w, t))
         return DROP_DTLS_STATE;
+    if (dtls_is_expensive(t->peer->dtls))
+        count_step(w);
     enum drop why = dtls_feed(t->peer->dtls, data, bytes, w->now_us);
     follow_session(w, t);
     return why;
@@ -116,35 +126,33 @@ static bool queue(struct worker *w, struct transport *t, uint16_t slot, uint16_t
     return true;
 }
 
-/* False: it is of a transport that has closed, and cost nothing. */
-static bool run(struct worker *w, const struct handshake *waiting)
+static void run(struct worker *w, const struct handshake *waiting)
 {
     if (waiting->transport == DEMUX_NONE)
-        return false;
+        return; /* has closed */
     struct transport *t = &w->transports[waiting->transport];
     t->peer->waiting_n--;
-    w->count.handshake_steps++;
     if (waiting->slot == SLOT_NONE) {
         t->peer->start_waits = false;
+        count_step(w); /* a key share */
         if (t->peer->dtls == NULL && begin_session(w, t))
             follow_session(w, t);
-        return true;
+        return;
     }
     enum drop why = feed(w, t, slab_packet(&w->slab, waiting->slot), waiting->bytes);
     t->dropped += why != DROP_NONE;
     count_drop(w, why);
     slab_release(&w->slab, waiting->slot);
-    return true;
 }
 
 bool handshake_step(struct worker *w)
 {
-    bool done = false;
-    while (w->handshakes_n > 0 && !done) {
+    w->turn_steps = 0;
+    while (w->handshakes_n > 0 && w->turn_steps == 0) {
         struct handshake waiting = w->handshakes[w->handshake_at];
         w->handshake_at = (w->handshake_at + 1) % HANDSHAKES_N;
         w->handshakes_n--;
-        done = run(w, &waiting);
+        run(w, &waiting);
     }
     return w->handshakes_n > 0;
 }
@@ -172,7 +180,8 @@ enum drop handshake_receive(struct worker *w, struct transport *t, const struct 
         return DROP_DTLS_STATE;
     if (peer->dtls == NULL && peer->role == DTLS_ROLE_CLIENT)
         return DROP_DTLS_STATE; /* nothing was asked yet */
-    if (peer->dtls != NULL && !dtls_is_expensive(peer->dtls, data, dg->bytes))
+    /* What comes behind datagrams that wait, waits: a flight is fed in the order it came in. */
+    if (peer->dtls != NULL && peer->waiting_n == 0 && !dtls_is_expensive(peer->dtls))
         return feed(w, t, data, dg->bytes);
     if (!queue(w, t, dg->slot, dg->bytes))
         return DROP_HANDSHAKES_FULL;
@@ -184,13 +193,6 @@ void handshake_expire(struct worker *w, struct transport *t)
 {
     dtls_expire(t->peer->dtls, w->now_us);
     follow_session(w, t);
-}
-
-void handshake_sealed(struct worker *w, struct transport *t)
-{
-    (void)w;
-    t->peer->sealed = true;
-    dtls_release(t->peer->dtls);
 }
 
 void handshake_close(struct worker *w, struct transport *t)

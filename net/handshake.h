@@ -10,7 +10,8 @@
  * joins delays media by that and no more. What waits holds its slot; HANDSHAKES_N in all,
  * HANDSHAKES_PEER_MAX of one transport, what comes beyond is dropped, counted, and sent again by
  * the peer. RFC 5764, RFC 8827 6.5. Threads: the owning worker. Memory: a session is allocated when
- * its handshake begins, and released down to what records of a CONNECTED one need. */
+ * its handshake begins and kept as long as the transport: the peer may say close_notify at any
+ * time. */
 #ifndef NET_HANDSHAKE_H
 #define NET_HANDSHAKE_H
 
@@ -29,9 +30,6 @@ bool handshake_step(struct worker *w);
 
 /* The session's timer ran. */
 void handshake_expire(struct worker *w, struct transport *transport);
-
-/* The first authenticated packet came: the peer has the keys. */
-void handshake_sealed(struct worker *w, struct transport *transport);
 
 /* The transport closes: close_notify, and nothing of it waits any more. */
 void handshake_close(struct worker *w, struct transport *transport);

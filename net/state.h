@@ -113,7 +113,6 @@ struct peer {
     enum dtls_role role;            /* AUTO: the controller has not connected it yet */
     struct fingerprint fingerprint; /* the peer's */
     char *certificate;              /* the peer's, PEM; until the control thread takes it */
-    bool sealed;                    /* an authenticated packet has come */
     bool start_waits;               /* a client's first flight is in the queue */
     uint8_t waiting_n;              /* datagrams in the queue */
     uint8_t owed;                   /* enum peer_owed bits; in w->owing when not 0 */
@@ -342,7 +341,8 @@ struct worker {
 
     struct handshake handshakes[HANDSHAKES_N];
     uint32_t handshake_at, handshakes_n;
-    uint32_t *owing; /* transports with events that found no room, transports_max */
+    uint32_t turn_steps; /* of public-key work, from one handshake_step() to the next */
+    uint32_t *owing;     /* transports with events that found no room, transports_max */
     uint32_t owing_n;
 
     struct trace trace;
@@ -351,7 +351,7 @@ struct worker {
     struct {
         uint64_t turns, busy_us, rtp_in, rtcp_in, forwarded, resent, rtcp_out, nack_requested,
             nack_served, nack_missed, nack_sent, keyframe_requests, events_dropped, fanout_yields,
-            evicted, turn_us_max, checks, handshake_steps;
+            evicted, turn_us_max, checks, handshake_steps, handshake_steps_turn_max;
         uint64_t drops[DROP_N];
         uint32_t sockets, transports, producers, consumers;
     } count;

@@ -203,6 +203,7 @@ void stats_publish(struct worker *w)
     store(&c->nack_sent, w->count.nack_sent);
     store(&c->checks, w->count.checks);
     store(&c->handshake_steps, w->count.handshake_steps);
+    store(&c->handshake_steps_turn_max, w->count.handshake_steps_turn_max);
     store(&c->keyframe_requests, w->count.keyframe_requests);
     store(&c->events_dropped, w->count.events_dropped);
     store(&c->fanout_yields, w->count.fanout_yields);

@@ -127,13 +127,6 @@ static void note_twcc(struct worker *w, struct transport *t, const uint8_t *data
                               record->arrived_us);
 }
 
-/* The first packet under the keys of a handshake. */
-static void note_sealed(struct worker *w, struct transport *t)
-{
-    if (t->peer != NULL && !t->peer->sealed)
-        handshake_sealed(w, t);
-}
-
 /* One RTP packet, top to bottom. The slot is still the caller's unless DROP_NONE is returned. */
 static enum drop relay_media(struct worker *w, struct transport *t, const struct datagram *dg,
                              bool learn)
@@ -150,7 +143,6 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
         why = rtp_packet_parse(&record.packet, data, bytes);
     if (why != DROP_NONE)
         return why;
-    note_sealed(w, t);
     t->rtp_in++;
     why = route_find(w, t, data, &record.packet, &route);
     if (why != DROP_NONE)
@@ -204,8 +196,6 @@ static enum drop relay_feedback(struct worker *w, struct transport *t, const str
     if (t->srtp_wanted)
         why = t->seal == NULL ? DROP_NOT_CONNECTED : seal_unprotect_rtcp(t->seal, data, &bytes);
     struct rtcp_reader reader;
-    if (why == DROP_NONE)
-        note_sealed(w, t);
     if (why == DROP_NONE)
         why = rtcp_reader_init(&reader, data, bytes);
     /* What anybody can write teaches no address that media would go to. */
@@ -503,8 +493,9 @@ static void turn_end(struct worker *w, int64_t began_us)
 
 static void worker_turn(struct worker *w, bool busy)
 {
-    /* Commands that wait for room in the outbox are not announced again. */
-    int64_t most_us = mailbox_take_begin(&w->inbox) != NULL ? OUTBOX_FULL_US : WAIT_MAX_US;
+    /* Commands and events that wait for room in the outbox: nobody announces that there is some. */
+    bool waits = mailbox_take_begin(&w->inbox) != NULL || w->owing_n > 0;
+    int64_t most_us = waits ? OUTBOX_FULL_US : WAIT_MAX_US;
     int64_t until_us = min_i64(timers_next_us(&w->timers), w->now_us + most_us);
     tcp_flush(w->tcp);
     until_us = min_i64(until_us, tcp_due_us(w->tcp));

@@ -75,6 +75,7 @@ struct worker_config {
     X(G, consumers, "open consumers")                                                              \
     X(G, handshakes_waiting, "datagrams of DTLS handshakes that wait for their turn")              \
     X(G, tcp_connections, "open TCP connections")                                                  \
+    X(G, handshake_steps_turn_max, "most of these in one turn since the start: 1 is allowed")      \
     X(G, turn_us_max, "longest turn of the last second")
 
 struct worker_counters {

@@ -231,6 +231,7 @@ void worker_stop(struct worker *w)
         usleep(200);
     }
     pthread_join(w->thread, NULL);
+    discard_outcomes(w); /* of its last turn */
     tcp_close_all(w->tcp);
     io_exit(w->io);
     w->io = NULL;

@@ -2,6 +2,7 @@
 /* perf/main.c - sluice-perf: measures a relay. */
 #include "perf/fanout.h"
 #include "perf/micro.h"
+#include "perf/storm.h"
 
 int main(int argc, char **argv)
 {
@@ -13,5 +14,7 @@ int main(int argc, char **argv)
         return micro_run(&options);
     if (strcmp(options.scenario, "limit") == 0)
         return fanout_run_limit(&options);
+    if (strcmp(options.scenario, "storm") == 0)
+        return storm_run(&options);
     return fanout_run(&options);
 }

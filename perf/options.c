@@ -12,6 +12,7 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: sluice-perf fanout [option...]\n"
     "       sluice-perf limit [option...]\n"
+    "       sluice-perf storm [option...]\n"
     "       sluice-perf micro [parse|rewrite|seal|retain|slab]\n"
     "Measures what a Sluice relay costs, on the loopback interface.\n"
     "\n"
@@ -19,6 +20,8 @@ static const char usage[] =
     "the limit: a program that only rewrites, encrypts and sends. limit runs that one alone. "
     "micro\n"
     "times the steps of a packet; it prints lines of name, value and unit.\n"
+    "storm has a room forwarded while WebRTC peers join the same relay, in slices with and "
+    "without.\n"
     "\n"
     "  --consumers N      receivers, each on a transport of its own (default 100)\n"
     "  --pps P            packets a second of the publisher (default 200)\n"
@@ -42,6 +45,13 @@ static const char usage[] =
     "  --no-count         without the second, short run that counts system and heap calls\n"
     "  --run LENGTH       limit: mean packets of a send (default: a frame)\n"
     "  --relay PATH       the sluiced to measure\n"
+    "\n"
+    "  --peers N          storm: WebRTC peers that join, by ICE and DTLS as browsers do (default "
+    "500)\n"
+    "  --joins-per-second J  storm: at this pace (default 0: all at once)\n"
+    "  --forward-pps P    storm: packets a second to the room's receivers together (default "
+    "50000)\n"
+    "  --dtls 1.2|1.3     storm: the newest version that the peers offer (default 1.3)\n"
     "  --help, --version\n"
     "\n"
     "What the report says:\n"
@@ -62,6 +72,14 @@ static const char usage[] =
     "  bytes_per_consumer   (mem_steady_bytes - mem_idle_bytes) / consumers\n"
     "  transit_*            publisher's stamp in the payload to the receiver's return from the\n"
     "                       kernel, of every 8th receiver\n"
+    "  join_*               storm: from a peer's first request to its SRTP keys\n"
+    "  handshake_steps*     storm: public-key work, in all and the most in one turn of the worker\n"
+    "  intervals_*          storm: looks at the relay's counters during the joins; without media:\n"
+    "                       handshakes went on and nothing was forwarded\n"
+    "  quiet_*, storm_*     transit of the room in slices without and with joins: medians over "
+    "the\n"
+    "                       pairs; added: the median of the differences\n"
+    "  mem_joined_bytes     with all peers joined; bytes_per_transport: its growth by them\n"
     "A figure that the system does not give is null; why is said on standard error.\n"
     "Exit status: 0 measured, 1 failure, 2 usage.\n";
 
@@ -86,6 +104,10 @@ enum option_id {
     OPTION_NO_COUNT,
     OPTION_RUN_LENGTH,
     OPTION_RELAY,
+    OPTION_PEERS,
+    OPTION_JOINS_PER_SECOND,
+    OPTION_FORWARD_PPS,
+    OPTION_DTLS,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -111,12 +133,17 @@ static const struct option long_options[] = {
     {"no-count", no_argument, NULL, OPTION_NO_COUNT},
     {"run", required_argument, NULL, OPTION_RUN_LENGTH},
     {"relay", required_argument, NULL, OPTION_RELAY},
+    {"peers", required_argument, NULL, OPTION_PEERS},
+    {"joins-per-second", required_argument, NULL, OPTION_JOINS_PER_SECOND},
+    {"forward-pps", required_argument, NULL, OPTION_FORWARD_PPS},
+    {"dtls", required_argument, NULL, OPTION_DTLS},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
 
 static const char *const suite_names[] = {"none", "gcm256", "gcm128", "cm80", NULL};
+static const char *const dtls_names[] = {"", "1.2", "1.3", NULL}; /* enum dtls_version */
 static const char *const engine_names[] = {"auto", "uring", "mmsg", NULL};
 
 const char *options_suite_name(enum seal_suite suite)
@@ -224,6 +251,18 @@ static bool option_read(struct options *o, int option)
     case OPTION_RELAY:
         o->relay = optarg;
         break;
+    case OPTION_PEERS:
+        o->peers = integer("peers", 1, OPTIONS_PEERS_MAX, &right);
+        break;
+    case OPTION_JOINS_PER_SECOND:
+        o->joins_per_second = number("joins-per-second", 0, 1000000, false, &right);
+        break;
+    case OPTION_FORWARD_PPS:
+        o->forward_pps = integer("forward-pps", 1, 10000000, &right);
+        break;
+    case OPTION_DTLS:
+        o->dtls = (enum dtls_version)choice("dtls", dtls_names, 1, &right);
+        break;
     case OPTION_HELP:
     case OPTION_VERSION:
         break;
@@ -233,7 +272,11 @@ static bool option_read(struct options *o, int option)
 
 static bool is_scenario(const char *name)
 {
-    return strcmp(name, "fanout") == 0 || strcmp(name, "limit") == 0 || strcmp(name, "micro") == 0;
+    static const char *const names[] = {"fanout", "limit", "micro", "storm"};
+    for (size_t i = 0; i < ARRAY_N(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
 }
 
 static int bad(const char *what, const char *which)
@@ -247,7 +290,7 @@ static int check(struct options *o, int argc, char **argv)
 {
     static const char *const benches[] = {"parse", "rewrite", "seal", "retain", "slab"};
     if (optind >= argc)
-        return bad("a scenario is missing: fanout, limit or micro", "");
+        return bad("a scenario is missing: fanout, limit, micro or storm", "");
     o->scenario = argv[optind++];
     if (!is_scenario(o->scenario))
         return bad("no such scenario:", o->scenario);
@@ -263,6 +306,11 @@ static int check(struct options *o, int argc, char **argv)
         return bad("unexpected argument", argv[optind]);
     if (o->consumers < o->workers)
         return bad("fewer consumers than workers", "");
+    if (strcmp(o->scenario, "storm") != 0)
+        return OPTIONS_RUN;
+    if (o->forward_pps < o->consumers)
+        return bad("less than a packet a second for each consumer", "");
+    o->pps = o->forward_pps / o->consumers;
     return OPTIONS_RUN;
 }
 
@@ -278,6 +326,9 @@ int options_parse(struct options *options, int argc, char **argv)
                                 .warmup_s = 3,
                                 .seconds = 12,
                                 .pairs = 5,
+                                .peers = 500,
+                                .forward_pps = 50000,
+                                .dtls = DTLS_VERSION_1_3,
                                 .count = true};
     int option = 0;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {

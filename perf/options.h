@@ -4,12 +4,18 @@
 #define PERF_OPTIONS_H
 
 #include "core/io.h"
+#include "net/dtls.h"
 #include "rtp/seal.h"
 
-enum { OPTIONS_CONSUMERS_MAX = 4096, OPTIONS_WORKERS_MAX = 16, OPTIONS_BURST_MAX = 48 };
+enum {
+    OPTIONS_CONSUMERS_MAX = 4096,
+    OPTIONS_WORKERS_MAX = 16,
+    OPTIONS_BURST_MAX = 48,
+    OPTIONS_PEERS_MAX = 4096
+};
 
 struct options {
-    const char *scenario; /* "fanout", "limit", "micro" */
+    const char *scenario; /* "fanout", "limit", "micro", "storm" */
     const char *micro;    /* which micro-benchmark; NULL for all */
     const char *relay;    /* path of sluiced; NULL: the one installed with this program */
     uint32_t consumers;
@@ -24,11 +30,15 @@ struct options {
     enum io_engine engine;
     uint32_t workers;
     double warmup_s, seconds;
-    uint32_t pairs;   /* slices of relay and limit, alternating */
-    uint32_t ts_step; /* RTP time between frames; 0: real time */
-    double run;       /* limit: mean run length; 0: a frame */
-    const char *json; /* file for the report, "-" for standard output; NULL: a table */
-    bool count;       /* a second, short run counts system calls and heap calls */
+    uint32_t pairs;          /* slices of relay and limit, alternating */
+    uint32_t ts_step;        /* RTP time between frames; 0: real time */
+    double run;              /* limit: mean run length; 0: a frame */
+    const char *json;        /* file for the report, "-" for standard output; NULL: a table */
+    uint32_t peers;          /* storm: WebRTC peers that join */
+    double joins_per_second; /* storm; 0: all at once */
+    uint32_t forward_pps;   /* storm: packets a second that the room gets, all receivers together */
+    enum dtls_version dtls; /* storm: the newest that the peers offer */
+    bool count;             /* a second, short run counts system calls and heap calls */
 };
 
 enum { OPTIONS_RUN = -1 };

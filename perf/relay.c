@@ -178,8 +178,7 @@ static bool write_all(int fd, const char *text, size_t bytes)
     return true;
 }
 
-/* The result, owned by the caller; `params` is taken. NULL after a message. */
-static json_t *call(struct relay *relay, const char *method, json_t *params)
+json_t *relay_call(struct relay *relay, const char *method, json_t *params)
 {
     int64_t id = ++relay->request_id;
     json_t *request = json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", (json_int_t)id,
@@ -205,9 +204,9 @@ static json_t *call(struct relay *relay, const char *method, json_t *params)
     return result;
 }
 
-static bool call_done(struct relay *relay, const char *method, json_t *params)
+bool relay_do(struct relay *relay, const char *method, json_t *params)
 {
-    json_t *result = call(relay, method, params);
+    json_t *result = relay_call(relay, method, params);
     json_decref(result);
     return result != NULL;
 }
@@ -215,7 +214,7 @@ static bool call_done(struct relay *relay, const char *method, json_t *params)
 /* Its workers, by their thread ids. */
 static bool learn_threads(struct relay *relay)
 {
-    json_t *info = call(relay, "server.info", json_object()), *worker;
+    json_t *info = relay_call(relay, "server.info", json_object()), *worker;
     size_t i;
     relay->threads.pid = relay->pid;
     json_array_foreach(json_object_get(info, "workers"), i, worker)
@@ -252,7 +251,7 @@ bool relay_start(struct relay *relay, const struct options *options, bool count_
         close(heap_fd);
     json_t *everything = json_pack("{s:[s]}", "events", "*");
     return relay->pid > 0 && connect_to(relay) &&
-           call_done(relay, "server.unsubscribe", everything) && learn_threads(relay);
+           relay_do(relay, "server.unsubscribe", everything) && learn_threads(relay);
 }
 
 static void remove_folder(const struct relay *relay)
@@ -302,8 +301,7 @@ static json_t *key_json(const struct options *options, const uint8_t *key)
     return json_pack("{s:s, s:s}", "cryptoSuite", suite_text(options), "keyBase64", text);
 }
 
-/* A port that is free now, for a shared socket, which must be named. */
-static uint16_t free_port(void)
+uint16_t relay_free_port(void)
 {
     struct udp_options options = {0};
     struct udp_socket socket;
@@ -330,7 +328,7 @@ static json_t *make_transport(struct relay *relay, const struct options *options
         json_object_set_new(params, "enableSrtp", json_true());
         json_object_set_new(params, "srtpCryptoSuite", json_string(suite_text(options)));
     }
-    return call(relay, "transport.createPlain", params);
+    return relay_call(relay, "transport.createPlain", params);
 }
 
 /* `port` 0: comedia. */
@@ -348,15 +346,15 @@ static bool connect_transport(struct relay *relay, const struct options *options
         json_decref(params);
         return true;
     }
-    return call_done(relay, "transport.connect", params);
+    return relay_do(relay, "transport.connect", params);
 }
 
-static json_t *make_router(struct relay *relay, const char *id, uint32_t worker)
+json_t *relay_make_router(struct relay *relay, const char *id, uint32_t worker)
 {
-    return call(relay, "router.create",
-                json_pack("{s:s, s:i, s:[{s:s, s:s, s:i}]}", "id", id, "workerIndex", (int)worker,
-                          "mediaCodecs", "kind", "video", "mimeType", "video/VP8", "clockRate",
-                          90000));
+    return relay_call(relay, "router.create",
+                      json_pack("{s:s, s:i, s:[{s:s, s:s, s:i}]}", "id", id, "workerIndex",
+                                (int)worker, "mediaCodecs", "kind", "video", "mimeType",
+                                "video/VP8", "clockRate", 90000));
 }
 
 static bool make_producer(struct relay *relay, const struct options *options, struct shared *shared,
@@ -376,9 +374,9 @@ static bool make_producer(struct relay *relay, const struct options *options, st
                             "mimeType", "video/VP8", "payloadType", (int)PUBLISHER_PT, "clockRate",
                             90000, "rtcpFeedback", "type", "nack", "type", "nack", "parameter",
                             "pli", "encodings", "ssrc", (json_int_t)PUBLISHER_SSRC);
-    return call_done(relay, "transport.produce",
-                     json_pack("{s:s, s:s, s:s, s:o}", "transportId", transport, "id", producer,
-                               "kind", "video", "rtpParameters", rtp));
+    return relay_do(relay, "transport.produce",
+                    json_pack("{s:s, s:s, s:s, s:o}", "transportId", transport, "id", producer,
+                              "kind", "video", "rtpParameters", rtp));
 }
 
 /* What a receiver can: no header extensions, so that packets keep their sizes; NACK if asked for.
@@ -430,10 +428,10 @@ static bool make_consumer(struct relay *relay, const struct options *options, st
     json_decref(made);
     if (!right)
         return false;
-    json_t *consumer =
-        call(relay, "transport.consume",
-             json_pack("{s:s, s:s, s:O, s:b}", "transportId", transport, "producerId", producer,
-                       "rtpCapabilities", capabilities, "enableRtx", (int)options->nack));
+    json_t *consumer = relay_call(relay, "transport.consume",
+                                  json_pack("{s:s, s:s, s:O, s:b}", "transportId", transport,
+                                            "producerId", producer, "rtpCapabilities", capabilities,
+                                            "enableRtx", (int)options->nack));
     if (consumer == NULL)
         return false;
     learn_payload_types(consumer, shared);
@@ -447,9 +445,9 @@ bool relay_join(struct relay *relay, const struct options *options, struct share
     bool right = true;
     for (uint32_t room = 0; right && room < options->workers; room++) {
         char name[32];
-        uint16_t port = options->own_ports ? 0 : free_port();
+        uint16_t port = options->own_ports ? 0 : relay_free_port();
         snprintf(name, sizeof name, "room%u", room);
-        json_t *router = make_router(relay, name, room);
+        json_t *router = relay_make_router(relay, name, room);
         json_t *capabilities = receiver_capabilities(router, options);
         right = router != NULL && make_producer(relay, options, shared, room, name);
         for (uint32_t i = room; right && i < options->consumers; i += options->workers)
@@ -466,7 +464,7 @@ bool relay_close_rooms(struct relay *relay, const struct options *options)
     for (uint32_t room = 0; room < options->workers; room++) {
         char name[32];
         snprintf(name, sizeof name, "room%u", room);
-        right &= call_done(relay, "router.close", json_pack("{s:s}", "routerId", name));
+        right &= relay_do(relay, "router.close", json_pack("{s:s}", "routerId", name));
     }
     return right;
 }
@@ -475,7 +473,7 @@ bool relay_close_rooms(struct relay *relay, const struct options *options)
 
 bool relay_counters(struct relay *relay, struct relay_counters *counters)
 {
-    json_t *stats = call(relay, "server.stats", json_object());
+    json_t *stats = relay_call(relay, "server.stats", json_object());
     json_t *totals = json_object_get(stats, "totals");
 
     const struct {
@@ -492,6 +490,8 @@ bool relay_counters(struct relay *relay, struct relay_counters *counters)
         {"slots_retained", &counters->slots_retained},
         {"evicted", &counters->evicted},
         {"turns", &counters->turns},
+        {"handshake_steps", &counters->handshake_steps},
+        {"handshake_steps_turn_max", &counters->handshake_steps_turn_max},
         {"fanout_yields", &counters->fanout_yields},
     };
 
@@ -500,6 +500,14 @@ bool relay_counters(struct relay *relay, struct relay_counters *counters)
         json_t *value = json_object_get(totals, rows[i].name);
         right &= json_is_integer(value);
         *rows[i].to = (uint64_t)json_integer_value(value);
+    }
+    json_t *drops = json_object_get(stats, "drops"), *drop;
+    const char *why;
+    counters->drops = 0;
+    json_object_foreach(drops, why, drop)
+    {
+        bool counts = strcmp(why, "none") != 0; /* what was taken */
+        counters->drops += counts ? (uint64_t)json_integer_value(drop) : 0;
     }
     if (!right)
         fprintf(stderr, "sluice-perf: server.stats lacks a counter\n");
@@ -511,7 +519,7 @@ int64_t relay_objects(struct relay *relay)
 {
     static const char *const kinds[] = {"routers", "transports", "producers", "consumers",
                                         "sockets"};
-    json_t *census = call(relay, "server.census", json_object());
+    json_t *census = relay_call(relay, "server.census", json_object());
     int64_t n = census == NULL ? -1 : 0;
     for (size_t i = 0; census != NULL && i < ARRAY_N(kinds); i++)
         n += json_integer_value(json_object_get(census, kinds[i]));
@@ -525,7 +533,8 @@ double relay_rtt_ms(struct relay *relay, const struct options *options)
     for (uint32_t i = 0; i < options->consumers; i++) {
         char id[32];
         snprintf(id, sizeof id, "out%u", i);
-        json_t *list = call(relay, "transport.getStats", json_pack("{s:s}", "transportId", id));
+        json_t *list =
+            relay_call(relay, "transport.getStats", json_pack("{s:s}", "transportId", id));
         json_t *stats = json_is_array(list) ? json_array_get(list, 0) : list;
         double rtt = json_number_value(json_object_get(stats, "roundTripTime"));
         most = rtt > most ? rtt : most;

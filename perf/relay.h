@@ -32,11 +32,24 @@ struct relay {
 struct relay_counters { /* totals over the workers */
     uint64_t forwarded, resent, packets_out, sends, syscalls, kernel_drops, nack_missed;
     uint64_t slots_retained, evicted, turns, fanout_yields;
+    uint64_t handshake_steps, handshake_steps_turn_max;
+    uint64_t drops; /* of whatever kind */
 };
 
 /* `count_heap`: with the counting library preloaded, if there is one; else relay->heap is NULL. */
 bool relay_start(struct relay *relay, const struct options *options, bool count_heap);
 void relay_stop(struct relay *relay);
+
+/* One request and its answer. The result, owned by the caller; `params` is taken. NULL after a
+ * message. relay_do(): of which nothing is wanted but that it is done. */
+json_t *relay_call(struct relay *relay, const char *method, json_t *params);
+bool relay_do(struct relay *relay, const char *method, json_t *params);
+
+/* A room on a worker; what router.create answered. */
+json_t *relay_make_router(struct relay *relay, const char *id, uint32_t worker);
+
+/* A port that is free now, for a socket that must be named. */
+uint16_t relay_free_port(void);
 
 /* Rooms, publisher and consumers; fills the addresses, keys and payload types of `shared`. */
 bool relay_join(struct relay *relay, const struct options *options, struct shared *shared);

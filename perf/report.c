@@ -23,6 +23,25 @@ static const struct row rows[] = {
 #undef ROW
 };
 
+static const struct row storm_rows[] = {
+#define ROW(form_, key_, label_, unit_)                                                            \
+    {FORM_##form_, #key_, label_, unit_, offsetof(struct report, storm.key_)},
+    REPORT_STORM_LIST(ROW)
+#undef ROW
+};
+
+struct rows { /* of a scenario */
+    const struct row *at;
+    size_t n;
+};
+
+static struct rows rows_of(const struct options *options)
+{
+    bool storm = strcmp(options->scenario, "storm") == 0;
+    return storm ? (struct rows){storm_rows, ARRAY_N(storm_rows)}
+                 : (struct rows){rows, ARRAY_N(rows)};
+}
+
 static double *value_of(struct report *report, const struct row *row)
 {
     return (double *)(void *)((char *)report + row->at);
@@ -50,6 +69,8 @@ void report_init(struct report *report, const struct options *options)
     *report = (struct report){.options = options};
     for (size_t i = 0; i < ARRAY_N(rows); i++)
         *value_of(report, &rows[i]) = NAN;
+    for (size_t i = 0; i < ARRAY_N(storm_rows); i++)
+        *value_of(report, &storm_rows[i]) = NAN;
     if (uname(&name) == 0)
         snprintf(report->kernel, sizeof report->kernel, "%s", name.release);
     read_cpu(report->cpu);
@@ -73,8 +94,14 @@ static json_t *report_json(const struct report *report)
         (int)o->burst, "bytes", (int)o->bytes, "nack", (int)o->nack, "loss_share", o->loss_share,
         "rtt_made_ms", (int)o->rtt_ms, "seed", (json_int_t)o->seed, "warmup_s", o->warmup_s,
         "seconds", o->seconds);
-    for (size_t i = 0; i < ARRAY_N(rows); i++)
-        json_object_set_new(out, rows[i].key, value_json(rows[i].form, *value_of(&copy, &rows[i])));
+    struct rows list = rows_of(o);
+    for (size_t i = 0; i < list.n; i++)
+        json_object_set_new(out, list.at[i].key,
+                            value_json(list.at[i].form, *value_of(&copy, &list.at[i])));
+    if (strcmp(o->scenario, "storm") == 0) {
+        json_object_set_new(out, "dtls", json_string(o->dtls == DTLS_VERSION_1_2 ? "1.2" : "1.3"));
+        json_object_set_new(out, "joins_per_second", json_real(o->joins_per_second));
+    }
     return out;
 }
 
@@ -85,15 +112,16 @@ static void print_table(const struct report *report)
     printf("%s: %u packets/s in frames of %u, SRTP %s, engine %s\n%s, Linux %s\n\n", o->scenario,
            o->pps, o->burst, options_suite_name(o->suite), report->engine, report->cpu,
            report->kernel);
-    for (size_t i = 0; i < ARRAY_N(rows); i++) {
-        double value = *value_of(&copy, &rows[i]);
+    struct rows list = rows_of(o);
+    for (size_t i = 0; i < list.n; i++) {
+        const struct row *row = &list.at[i];
+        double value = *value_of(&copy, row);
         if (isnan(value))
-            printf("  %-40s %14s\n", rows[i].label, "-");
-        else if (rows[i].form == FORM_N)
-            printf("  %-40s %14.0f %s\n", rows[i].label, value, rows[i].unit);
+            printf("  %-42s %14s\n", row->label, "-");
+        else if (row->form == FORM_N)
+            printf("  %-42s %14.0f %s\n", row->label, value, row->unit);
         else
-            printf("  %-40s %14.*f %s\n", rows[i].label, fabs(value) < 100 ? 4 : 1, value,
-                   rows[i].unit);
+            printf("  %-42s %14.*f %s\n", row->label, fabs(value) < 100 ? 4 : 1, value, row->unit);
     }
 }
 

@@ -70,9 +70,54 @@
     X(R, bytes_per_consumer, "memory per consumer", "bytes")                                       \
     X(N, objects_after_close, "objects after closing", "")
 
+/* The scenario "storm" has figures of its own. */
+#define REPORT_STORM_LIST(X)                                                                       \
+    X(N, consumers, "receivers of the room", "")                                                   \
+    X(N, peers, "WebRTC peers", "")                                                                \
+    X(N, storms, "storms", "")                                                                     \
+    X(N, joins, "joins, all storms", "")                                                           \
+    X(N, joins_failed, "failed", "")                                                               \
+    X(R, joined_in_s, "all had joined after, median", "s")                                         \
+    X(R, join_p50_ms, "join, median", "ms")                                                        \
+    X(R, join_p99_ms, "join, 99 %", "ms")                                                          \
+    X(R, join_max_ms, "join, longest", "ms")                                                       \
+    X(N, handshake_steps, "steps of public-key work", "")                                          \
+    X(N, handshake_steps_turn_max, "most of them in one turn", "")                                 \
+    X(R, steps_per_join, "steps per join", "")                                                     \
+    X(N, turns, "turns of the worker in the storms", "")                                           \
+    X(N, intervals_with_joins, "looks between which steps were made", "")                          \
+    X(N, intervals_without_media, "of these, nothing was forwarded", "")                           \
+    X(R, offered_pps, "offered to the room", "packets/s")                                          \
+    X(R, quiet_forwarded_pps, "forwarded, without joins", "packets/s")                             \
+    X(R, storm_forwarded_pps, "forwarded, with", "packets/s")                                      \
+    X(N, published, "published", "packets")                                                        \
+    X(N, received, "received", "packets")                                                          \
+    X(N, lost, "lost", "packets")                                                                  \
+    X(N, drops, "dropped by the relay, for whatever reason", "datagrams")                          \
+    X(N, kernel_drops, "dropped before the relay", "datagrams")                                    \
+    X(N, publish_late, "frames published late", "")                                                \
+    X(R, quiet_transit_p50_us, "transit without joins, median", "us")                              \
+    X(R, quiet_transit_p99_us, "  99 %", "us")                                                     \
+    X(R, quiet_transit_p999_us, "  99.9 %", "us")                                                  \
+    X(R, storm_transit_p50_us, "transit with joins, median", "us")                                 \
+    X(R, storm_transit_p99_us, "  99 %", "us")                                                     \
+    X(R, storm_transit_p999_us, "  99.9 %", "us")                                                  \
+    X(R, added_transit_p999_us, "added at 99.9 %, median of the pairs", "us")                      \
+    X(N, mem_idle_bytes, "memory, the room alone", "bytes")                                        \
+    X(N, mem_joined_bytes, "memory, all joined", "bytes")                                          \
+    X(N, mem_after_close_bytes, "memory, peers gone", "bytes")                                     \
+    X(R, bytes_per_transport, "memory per transport", "bytes")                                     \
+    X(N, kernel_mem_bytes, "kernel memory, growth by the peers", "bytes")                          \
+    X(N, objects_after_close, "objects more than the room's, peers gone", "")
+
 struct report {
 #define REPORT_FIELD(form, key, label, unit) double key;
     REPORT_LIST(REPORT_FIELD)
+
+    struct report_storm {
+        REPORT_STORM_LIST(REPORT_FIELD)
+    } storm;
+
 #undef REPORT_FIELD
     const struct options *options;
     char engine[16]; /* that ran */

@@ -23,6 +23,17 @@ struct shared_receiver {       /* written by the receivers' process */
     _Atomic uint64_t foreign; /* not ours, or not decryptable */
 };
 
+struct shared_crowd { /* perf/crowd.h */
+    /* the harness */
+    _Atomic uint32_t round; /* peers join with a new one; 0: they leave */
+    char socket[128];       /* the relay's */
+    /* the crowd */
+    _Atomic bool ready, left;
+    _Atomic uint32_t joined, failed; /* of the round, cleared by the harness */
+    _Atomic int64_t last_us;         /* from the round's beginning to the last join so far */
+    struct histogram join_us;        /* of all rounds: from the first request to the SRTP keys */
+};
+
 struct shared {
     /* the harness */
     _Atomic bool publish; /* send, or rest */
@@ -46,6 +57,7 @@ struct shared {
     struct shared_receiver receivers[OPTIONS_CONSUMERS_MAX];
     struct histogram transit_ns; /* while `measure`: to the receiver's return from the kernel */
     struct histogram arrival_ns; /* the same to the kernel's receive stamp */
+    struct shared_crowd crowd;
     /* the limit */
     _Atomic bool limit_ready;
     _Atomic uint64_t limit_packets, limit_sends;

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/random.h"
+#include "perf/crowd.h"
 #include "perf/limit.h"
 #include "perf/publisher.h"
 #include "perf/receivers.h"
@@ -118,12 +119,21 @@ bool stage_start_limit(struct stage *stage)
     return true;
 }
 
+bool stage_start_crowd(struct stage *stage)
+{
+    struct shared_crowd *crowd = &stage->shared->crowd;
+    snprintf(crowd->socket, sizeof crowd->socket, "%s", stage->relay.socket);
+    stage->crowd = shared_fork(stage->shared, stage->options, stage->load_cpu, crowd_run);
+    return wait_for(stage, &crowd->ready, "the peers");
+}
+
 void stage_close(struct stage *stage)
 {
     if (stage->shared != NULL)
         atomic_store(&stage->shared->stop, true);
     shared_reap(stage->publisher);
     shared_reap(stage->limit);
+    shared_reap(stage->crowd);
     shared_reap(stage->receivers);
     relay_stop(&stage->relay);
     if (stage->shared != NULL)
@@ -148,7 +158,8 @@ bool stage_wait(struct stage *stage, double seconds)
         int64_t left_us = until_us - clock_now_us();
         if (interrupted != 0 || !is_alive(&stage->receivers, "the receivers") ||
             !is_alive(&stage->publisher, "the publisher") ||
-            !is_alive(&stage->limit, "the limit") || !is_alive(&stage->relay.pid, "the relay"))
+            !is_alive(&stage->limit, "the limit") || !is_alive(&stage->crowd, "the peers") ||
+            !is_alive(&stage->relay.pid, "the relay"))
             return false;
         if (left_us <= 0)
             return true;

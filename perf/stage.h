@@ -12,7 +12,7 @@ struct stage {
     const struct options *options;
     struct shared *shared;
     struct relay relay;
-    pid_t receivers, publisher, limit;
+    pid_t receivers, publisher, limit, crowd;
     struct measure_threads limit_threads;
     int cpus[STAGE_CPUS_MAX]; /* for relay workers and limit, then the load's */
     int relay_cpus_n, load_cpu;
@@ -30,6 +30,7 @@ bool stage_start_relay(struct stage *stage, bool count_heap);
 /* Rooms, the receivers' keys, the publisher (at rest). */
 bool stage_join(struct stage *stage);
 bool stage_start_limit(struct stage *stage);
+bool stage_start_crowd(struct stage *stage); /* after the relay */
 void stage_close(struct stage *stage);
 
 /* False when a process has ended or the harness was interrupted. */

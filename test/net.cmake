@@ -27,11 +27,16 @@ sluice_test_folder(net
     turn
     udp
     worker
+    webrtc
+    webrtc_ice
+    webrtc_refused
+    webrtc_storm
     wrap
-  THREADS dtls limits srtp
+  THREADS dtls limits srtp webrtc webrtc_ice
   SOURCES
     dtls_rig.c
     heap.c # counts heap calls
     net_rig.c
     net_tcp_rig.c
-  LIBS sluice_net)
+    webrtc_rig.c
+  LIBS sluice_perf)

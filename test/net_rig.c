@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 const enum io_engine rig_engines[2] = {IO_ENGINE_URING, IO_ENGINE_MMSG};
@@ -56,6 +57,7 @@ void rig_start(struct rig *rig, enum io_engine engine, uint32_t slots, uint32_t 
 void rig_stop(struct rig *rig)
 {
     worker_stop(rig->worker);
+    rig_forget_events(rig);
     const struct worker_counters *c = worker_counters(rig->worker);
     ck_assert_uint_eq(c->consumers, 0);
     ck_assert_uint_eq(c->producers, 0);
@@ -70,6 +72,14 @@ static void keep_event(struct rig *rig, const struct outcome *outcome)
 {
     if (rig->events_n < RIG_EVENTS)
         rig->events[rig->events_n++] = *outcome;
+    else
+        free(outcome->payload);
+}
+
+void rig_forget_events(struct rig *rig)
+{
+    while (rig->events_n > 0)
+        free(rig->events[--rig->events_n].payload);
 }
 
 /* The outcome with this cookie, within RIG_WAIT_MS; events that come before it are kept. */

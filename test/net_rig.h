@@ -117,6 +117,9 @@ uint64_t rig_drops(const struct rig *rig, enum drop why);
 #define rig_wait_drops(rig, why, value)                                                            \
     rig_wait(&worker_counters((rig)->worker)->drops[why], (value))
 
+/* Of those kept, with what they own. */
+void rig_forget_events(struct rig *rig);
+
 /* The first kept event of this kind, or waits for it; NULL after RIG_WAIT_MS. */
 const struct outcome *rig_event(struct rig *rig, enum event_kind kind);
 

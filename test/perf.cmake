@@ -9,3 +9,4 @@ sluice_test_folder(perf
   THREADS
   LIBS sluice_perf)
 sluice_test_script(perf_fanout test/perf_fanout_test.sh LABELS integration)
+sluice_test_script(perf_storm test/perf_storm_test.sh LABELS integration)

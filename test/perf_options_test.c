@@ -45,6 +45,29 @@ START_TEST(reads_everything)
 
 END_TEST
 
+START_TEST(reads_a_storm)
+{
+    struct options o;
+    ck_assert_int_eq(parse(&o, "storm"), OPTIONS_RUN);
+    ck_assert_uint_eq(o.peers, 500);
+    ck_assert_uint_eq(o.forward_pps, 50000);
+    ck_assert_uint_eq(o.pps, 500); /* to each of 100 receivers */
+    ck_assert_int_eq(o.dtls, DTLS_VERSION_1_3);
+    ck_assert_double_eq(o.joins_per_second, 0);
+    ck_assert_int_eq(parse(&o, "storm --peers 20 --joins-per-second 12.5 --forward-pps 2000 "
+                               "--consumers 10 --dtls 1.2"),
+                     OPTIONS_RUN);
+    ck_assert_uint_eq(o.peers, 20);
+    ck_assert_uint_eq(o.pps, 200);
+    ck_assert_int_eq(o.dtls, DTLS_VERSION_1_2);
+    ck_assert_double_eq(o.joins_per_second, 12.5);
+    ck_assert_int_eq(parse(&o, "storm --dtls 1.1"), 2);
+    ck_assert_int_eq(parse(&o, "storm --peers 0"), 2);
+    ck_assert_int_eq(parse(&o, "storm --forward-pps 50"), 2);
+}
+
+END_TEST
+
 START_TEST(has_the_defaults_of_its_manual)
 {
     struct options o;
@@ -108,6 +131,7 @@ Suite *perf_options_suite(void)
     Suite *suite = suite_create("perf_options");
     TCase *tcase = tcase_create("command line");
     tcase_add_test(tcase, reads_everything);
+    tcase_add_test(tcase, reads_a_storm);
     tcase_add_test(tcase, has_the_defaults_of_its_manual);
     tcase_add_loop_test(tcase, refuses, 0, ARRAY_N(wrong));
     tcase_add_test(tcase, makes_frames_as_libwebrtc);

@@ -34,6 +34,31 @@ START_TEST(writes_null_for_the_unknown)
 
 END_TEST
 
+START_TEST(a_storm_has_figures_of_its_own)
+{
+    struct options options = {.scenario = "storm", .suite = SEAL_NONE, .dtls = DTLS_VERSION_1_2};
+    struct report report;
+    char path[] = "/tmp/sluice-test-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    options.json = path;
+    report_init(&report, &options);
+    report.storm.joins = 500;
+    report.storm.join_p99_ms = 12.5;
+    ck_assert(report_write(&report));
+    json_t *read = json_load_file(path, 0, NULL);
+    unlink(path);
+    ck_assert_int_eq(json_integer_value(json_object_get(read, "joins")), 500);
+    ck_assert_double_eq(json_real_value(json_object_get(read, "join_p99_ms")), 12.5);
+    ck_assert(json_is_null(json_object_get(read, "lost")));
+    ck_assert_ptr_null(json_object_get(read, "ratio_same_runs"));
+    ck_assert_str_eq(json_string_value(json_object_get(read, "dtls")), "1.2");
+    json_decref(read);
+}
+
+END_TEST
+
 START_TEST(finds_the_median)
 {
     double odd[] = {5, 1, 3}, even[] = {4, 1, 3, 2};
@@ -50,6 +75,7 @@ Suite *perf_report_suite(void)
     Suite *suite = suite_create("perf_report");
     TCase *tcase = tcase_create("report");
     tcase_add_test(tcase, writes_null_for_the_unknown);
+    tcase_add_test(tcase, a_storm_has_figures_of_its_own);
     tcase_add_test(tcase, finds_the_median);
     suite_add_tcase(suite, tcase);
     return suite;
