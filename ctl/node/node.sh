@@ -5,6 +5,7 @@
 #                      ctl/node/runtime, installed under build/node. It needs npm, and says so.
 #   need_modules DIR   npm ci in DIR, unless what is there came from its package-lock.json.
 #   need_client        the library itself: its modules, and dist/ as its sources are now.
+#   need_web           the room page of ctl/web: its modules, the library, and the bundle in dist/.
 
 node_version_min=22
 
@@ -62,5 +63,17 @@ need_client() {
   (
     flock 9
     cd ctl/node && npm --silent run build
+  ) 9>build/npm.lock
+}
+
+need_web() {
+  need_client && need_modules ctl/web || return 1
+  (
+    flock 9
+    cd ctl/web
+    # The page is bundled again only where something is newer than the bundle.
+    [ -e dist/page.js ] && [ -z "$(find page build.js package-lock.json -newer dist/page.js)" ] &&
+      exit 0
+    npm --silent run build
   ) 9>build/npm.lock
 }

@@ -179,9 +179,6 @@ export class Call extends Emitter {
 
   /** @param {any} state */
   async #entered(state) {
-    this.#token = state.token;
-    this.memberId = state.memberId;
-    this.#relayUp = true;
     const wire = this.wire;
     const kept =
       wire !== undefined &&
@@ -194,6 +191,11 @@ export class Call extends Emitter {
         throw Object.assign(new Error('joined twice'), { code: 'again' });
       }
       this.#dropAll();
+    }
+    this.#token = state.token;
+    this.memberId = state.memberId;
+    this.#relayUp = true;
+    if (!kept) {
       await this.#openWire(state.rtpCapabilities);
     }
     this.#reconcile(state);
