@@ -10,13 +10,13 @@ usage() {
   cat <<'EOF'
 usage: ctl/run.sh [--seconds N] [--browser | --no-browser] [--help] [-- OPTION...]
 
-Installs what is missing (root or sudo), builds the release preset, starts sluiced and its room page,
-prints the link, and shows what the relay does: ffmpeg publishes a moving test picture and a tone into
-the room as VP8 and Opus; the relay sends both to two subscribers, which decode them, and to every
-browser that opens the link. A table shows, once a second, the packets and bits a second that go in
-and out, the loss that the subscribers report, the frames that they have decoded, and the relay's
-share of a processor and its memory. What a subscriber and a browser see is kept up to date in
-build/demo/still.png and build/demo/browser.png.
+Installs what is missing (root or sudo), builds the release preset, starts sluiced and its room
+page, prints the link, and shows what the relay does: ffmpeg publishes a moving test picture and a
+tone into the room as VP8 and Opus; the relay sends both to two subscribers, which decode them, and
+to every browser that opens the link. A table shows, once a second, the packets and bits a second
+that go in and out, the loss that the subscribers report, the frames that they have decoded, and the
+relay's share of a processor and its memory. What a subscriber and a browser see is kept up to date
+in build/demo/still.png and build/demo/browser.png.
 
   --seconds N   stop after N seconds; without it the demo runs until Ctrl-C
   --browser     a headless Chromium joins too (it is installed if it is not there)
@@ -179,6 +179,7 @@ if awk 'FNR > 1 && $4 == "0A" {n = split($2, a, ":"); print a[n]}' /proc/net/tcp
   grep -qi "^$(printf %04x "$port")$"; then
   port=0 # somebody else's; the link has the port that was found
 fi
+touch "$work/page.out"
 node ctl/web/main.js --socket "$socket" --port "$port" --feed demo "${page_options[@]}" \
   >"$work/page.out" 2>"$work/page.log" &
 page=$!

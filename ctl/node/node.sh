@@ -70,7 +70,7 @@ need_web() {
   need_client && need_modules ctl/web || return 1
   (
     flock 9
-    cd ctl/web
+    cd ctl/web || exit 1
     # The page is bundled again only where something is newer than the bundle.
     [ -e dist/page.js ] && [ -z "$(find page build.js package-lock.json -newer dist/page.js)" ] &&
       exit 0

@@ -2,8 +2,19 @@
 // Join, mute, unmute, leave and join again, 20 times over, by every way out that there is; somebody
 // who stays sees all of it, and nothing is left in the relay.
 import {
-  allDecode, check, checkSoon, isEmpty, joinAs, launch, setWants, startRelay, startServer, status,
-  streams, test, until,
+  allDecode,
+  check,
+  checkSoon,
+  isEmpty,
+  joinAs,
+  launch,
+  setWants,
+  startRelay,
+  startServer,
+  status,
+  streams,
+  test,
+  until,
 } from './rig.mjs';
 
 const ROUNDS = 20;
@@ -60,7 +71,8 @@ await test(async () => {
   const before = await ben.evaluate(() => globalThis.sluiceCall.memberId);
   await ben.evaluate(() => globalThis.sluiceCall.signal.restart());
   await checkSoon('Ben is back after the loss of the WebSocket', inRoom(ben));
-  check('as the same member', (await ben.evaluate(() => globalThis.sluiceCall.memberId)) === before);
+  const after = await ben.evaluate(() => globalThis.sluiceCall.memberId);
+  check('as the same member', after === before);
   await checkSoon('and was heard all the time', () =>
     allDecode(ada, ['Ben camera', 'Ben microphone']),
   );

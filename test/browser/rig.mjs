@@ -233,12 +233,13 @@ export async function allDecode(page, wanted) {
     if (!was || !is || is.track !== 'live' || !is.playing) {
       return true;
     }
-    return is.kind === 'video' ? !(is.picture && is.frames > was.frames) : !(is.energy > was.energy);
+    const video = is.picture && is.frames > was.frames;
+    return !(is.kind === 'video' ? video : is.energy > was.energy);
   });
   return bad.length === 0 || { bad, streams: [...now.values()] };
 }
 
-/** The objects that the relay has; `idle` are those that are there without a room. */
+/** The objects that the relay has. */
 export async function census() {
   const worker = await createWorker({ socketPath });
   try {

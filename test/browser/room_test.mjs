@@ -2,7 +2,16 @@
 // Three participants in headless Chromium: everyone decodes everyone else's picture and sound.
 import { join } from 'node:path';
 import {
-  allDecode, artefacts, check, checkSoon, isEmpty, joinAs, launch, startRelay, startServer, status,
+  allDecode,
+  artefacts,
+  check,
+  checkSoon,
+  isEmpty,
+  joinAs,
+  launch,
+  startRelay,
+  startServer,
+  status,
   test,
 } from './rig.mjs';
 

@@ -7,6 +7,7 @@ const LINES_MAX = 200;
 
 export class Chat {
   #panel = byId('chat', HTMLElement);
+  #log = byId('chat-log', HTMLElement);
   #lines = byId('chat-lines', HTMLOListElement);
   #form = byId('chat-form', HTMLFormElement);
   #text = byId('chat-text', HTMLInputElement);
@@ -39,7 +40,11 @@ export class Chat {
     this.#button.setAttribute('aria-expanded', String(open));
     this.#unread = 0;
     this.#label();
-    this.#lines.scrollTop = this.#lines.scrollHeight;
+    this.#scroll();
+  }
+
+  #scroll() {
+    this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   #label() {
@@ -74,13 +79,14 @@ export class Chat {
     time.dateTime = when.toISOString();
     const who = make('span', 'from', from === this.call.memberId ? 'You' : name);
     item.append(time, ' ', who, ': ', make('span', 'text', text));
-    const atEnd = this.#lines.scrollHeight - this.#lines.scrollTop - this.#lines.clientHeight < 40;
+    const { scrollHeight, scrollTop, clientHeight } = this.#log;
+    const atEnd = scrollHeight - scrollTop - clientHeight < 40;
     this.#lines.append(item);
     if (this.#lines.childElementCount > LINES_MAX) {
       this.#lines.firstElementChild?.remove();
     }
     if (atEnd) {
-      this.#lines.scrollTop = this.#lines.scrollHeight;
+      this.#scroll();
     }
     if (this.#panel.hidden) {
       this.#unread++;

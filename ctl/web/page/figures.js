@@ -134,9 +134,11 @@ function roundTrip(stats) {
   const transport = stats.find(({ type, selectedCandidatePairId }) =>
     Boolean(type === 'transport' && selectedCandidatePairId),
   );
+  const pairs = stats.filter(({ type }) => type === 'candidate-pair');
   const pair =
-    stats.find(({ id }) => id === transport?.['selectedCandidatePairId']) ??
-    stats.find(({ type, nominated, selected }) => type === 'candidate-pair' && (selected || nominated));
+    pairs.find(({ id }) => id === transport?.['selectedCandidatePairId']) ??
+    pairs.find(({ selected }) => selected) ?? // Firefox
+    pairs.find(({ nominated }) => nominated);
   return pair?.['currentRoundTripTime'];
 }
 
