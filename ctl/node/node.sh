@@ -59,21 +59,26 @@ need_modules() {
 }
 
 need_client() {
-  need_modules ctl/node || return 1
-  (
-    flock 9
-    cd ctl/node && npm --silent run build
-  ) 9>build/npm.lock
+  need_modules ctl/node && need_dist ctl/node src tsconfig.json
 }
 
 need_web() {
-  need_client && need_modules ctl/web || return 1
+  need_client && need_modules ctl/web && need_dist ctl/web page build.js
+}
+
+# need_dist DIR SOURCE...: builds in DIR, unless nothing is newer than what was built.
+need_dist() {
+  local dir=$1
+  shift
   (
     flock 9
-    cd ctl/web || exit 1
-    # The page is bundled again only where something is newer than the bundle.
-    [ -e dist/page.js ] && [ -z "$(find page build.js package-lock.json -newer dist/page.js)" ] &&
-      exit 0
-    npm --silent run build
+    cd "$dir" || exit 1
+    [ -e dist/.built ] &&
+      [ -z "$(find "$@" package.json package-lock.json -newer dist/.built)" ] && exit 0
+    started=$(mktemp)
+    npm --silent run build && mkdir -p dist && cp -p "$started" dist/.built
+    status=$?
+    rm -f "$started"
+    exit $status
   ) 9>build/npm.lock
 }
