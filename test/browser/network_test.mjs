@@ -41,8 +41,7 @@ async function freePort() {
 }
 
 /** The link has the relay's port at another address, which is the one that is announced. */
-async function startLink() {
-  const port = await freePort();
+async function startLink(port) {
   const seed = process.env.SLUICE_SEED ?? '7';
   const script = new URL('../link/link.mjs', import.meta.url).pathname;
   const ends = ['--listen', `${LINK_IP}:${port}`, '--to', `127.0.0.1:${port}`, '--seed', seed];
@@ -92,7 +91,8 @@ await test(async () => {
     throw new Error('usage: network_test.mjs tcp|ipv6|lossy');
   }
   await startRelay();
-  const line = link && (await startLink());
+  const port = await freePort();
+  let line = link && (await startLink(port));
   const server = await startServer(line ? line.given : args);
   const browser = await launch();
   const pages = [];
@@ -142,13 +142,29 @@ await test(async () => {
     check('every consumer of video has sent RTX', all, sent);
   }
 
+  if (link) {
+    // The line is cut, and another one is there some seconds later.
+    await line.running.stop();
+    console.log(`link: ${(await line.running.lines.next()).value}`);
+    await checkSoon('words when the line is cut', async () =>
+      /^The way to the media relay is disturbed/.test(await status(pages[0])) ||
+        (await status(pages[0])),
+    );
+    await sleep(3000);
+    line = await startLink(port);
+    for (const [i, page] of pages.entries()) {
+      const wanted = names.filter((name) => name !== names[i]).map((name) => `${name} camera`);
+      const what = `${names[i]} decodes again when there is another line`;
+      await checkSoon(what, () => allDecode(page, wanted), 40_000);
+    }
+    for (const page of pages) {
+      await checkSoon('and says so', async () => (await status(page)) === 'You are in the room.');
+    }
+  }
+
   for (const page of pages) {
     check('still in the room', (await status(page)) === 'You are in the room.', await status(page));
     await page.click('#leave');
   }
   await checkSoon('nothing is left in the relay', isEmpty);
-  if (line) {
-    await line.running.stop();
-    console.log(`link: ${(await line.running.lines.next()).value}`);
-  }
 });
