@@ -172,7 +172,9 @@ enum drop handshake_receive(struct worker *w, struct transport *t, const struct 
         return DROP_DTLS_STATE;
     if (peer->dtls == NULL && peer->role == DTLS_ROLE_CLIENT)
         return DROP_DTLS_STATE; /* nothing was asked yet */
-    if (peer->dtls != NULL && !dtls_is_expensive(peer->dtls, data, dg->bytes))
+    /* Cheap ones do not overtake: a ChangeCipherSpec before the messages that it ends is lost. */
+    if (peer->dtls != NULL && peer->waiting_n == 0 &&
+        !dtls_is_expensive(peer->dtls, data, dg->bytes))
         return feed(w, t, data, dg->bytes);
     if (!queue(w, t, dg->slot, dg->bytes))
         return DROP_HANDSHAKES_FULL;
