@@ -111,7 +111,8 @@ export const rtxOf = (codecs, payloadType) =>
   codecs.find((codec) => isRtx(codec) && Number(codec.parameters?.['apt']) === payloadType);
 
 /**
- * The offerer's first choice that the room has, and its RTX.
+ * The offerer's first choice that the room has, and its RTX where both have it. (GStreamer offers RTX
+ * for audio, too.)
  * @param {Codec[]} offered
  * @param {import('sluice-client').types.RtpCapabilities} room
  * @returns {{ codec: Codec, capability: CodecCapability, rtx?: Codec } | undefined}
@@ -123,7 +124,10 @@ export function chooseCodec(offered, { codecs = [] }) {
     }
     const capability = codecs.find((each) => codecFits(codec, each));
     if (capability) {
-      return { codec, capability, rtx: rtxOf(offered, codec.payloadType) };
+      const hasRtx = codecs.some(
+        (each) => isRtx(each) && each.parameters?.['apt'] === capability.preferredPayloadType,
+      );
+      return { codec, capability, rtx: hasRtx ? rtxOf(offered, codec.payloadType) : undefined };
     }
   }
   return undefined;

@@ -15,6 +15,8 @@ export const defaultLimits = {
   sections: 8,
   /** A session whose media is not connected by then goes. */
   connectMs: 30_000,
+  /** Consent of a peer that is not heard of expires then: 10 to 60. */
+  consentSeconds: 20,
   /** After consent has expired: time for an ICE restart that is under way. */
   disconnectedMs: 5000,
   /** What a viewer of a room without a stream is told to wait. */

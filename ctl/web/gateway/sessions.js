@@ -123,7 +123,9 @@ export class Sessions {
         limits: this.limits,
         onend: (ended, why) => this.#ended(ended, why, release),
       });
-      const transport = await member.createTransport();
+      const transport = await member.createTransport({
+        iceConsentTimeout: this.limits.consentSeconds,
+      });
       session.watch(transport, offer.ice.usernameFragment);
       const media = await fill(session, transport);
       const { sdp, bundle } = writeAnswer(offer, media, transport);

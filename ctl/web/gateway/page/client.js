@@ -3,7 +3,7 @@
 // Nothing in it is Sluice's own.
 
 const GATHER_MS = 50;
-const RESTART_MS = 3000;
+const RESTART_MS = 1000;
 
 export class HttpError extends Error {
   /**
@@ -111,7 +111,12 @@ export class HttpSession {
     clearTimeout(this.#restarting);
     if (connectionState === 'disconnected') {
       this.#restarting = window.setTimeout(() => {
-        this.restartIce().catch(() => {}); // `failed` follows, or it has recovered by itself
+        // Where this fails, `failed` follows, or it has recovered by itself.
+        this.restartIce().catch((error) => {
+          if (error instanceof HttpError && error.status === 404) {
+            this.#over('The server has ended it.');
+          }
+        });
       }, RESTART_MS);
     } else if (connectionState === 'failed' || connectionState === 'closed') {
       this.#over('The connection was lost.');
