@@ -23,7 +23,7 @@ struct consume {
     bool paused, enable_rtx, ignore_dtx, verbatim;
     const char *mid;
     char made_mid[RTP_MID_BYTES_MAX + 1];
-    json_t *params, *encodings;
+    json_t *params, *encodings, *mapping;
 };
 
 /* One after the other from a random start (RFC 3550 8.1), media before its RTX: under one SRTP key
@@ -59,6 +59,12 @@ static bool negotiated_by_caller(struct consume *consume, struct fields *f, stru
     if (encodings && !json_is_null(encodings)) {
         consume->encodings = rtpparams_encodings(encodings, "consumableRtpEncodings", err);
         if (!consume->encodings)
+            return false;
+    }
+    const json_t *mapping = fields_peek(f, "rtpMapping");
+    if (mapping && !json_is_null(mapping)) {
+        consume->mapping = rtpparams_consumer_mapping(mapping, "rtpMapping", consume->params, err);
+        if (!consume->mapping)
             return false;
     }
     if (json_array_size(json_object_get(consume->params, "encodings")) != 1)
@@ -192,7 +198,8 @@ static bool wire(const struct consume *consume, struct command_consumer_open *op
 {
     json_t *in = text_json(consume->producer->params);
     json_t *mapping = text_json(consume->producer->mapping);
-    bool right = wiring_consumer(open, consume->producer->kind, in, mapping, consume->params, err);
+    const struct wiring_consume wiring = {in, mapping, consume->params, consume->mapping};
+    bool right = wiring_consumer(open, consume->producer->kind, &wiring, err);
     json_decref(in);
     json_decref(mapping);
     open->transport = consume->transport->o.index;
@@ -335,4 +342,5 @@ void transport_consume(struct control *control, struct request *request, struct 
         request_fail_fields(request);
     json_decref(consume.params);
     json_decref(consume.encodings);
+    json_decref(consume.mapping);
 }

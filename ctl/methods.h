@@ -137,7 +137,8 @@
       "enableMediasoupPacketIdHeaderExtension appData",                                            \
       "id kind type paused rtpParameters rtpMapping consumableRtpParameters")                      \
     X(transport_consume, "transport.consume",                                                      \
-      "transportId id producerId rtpCapabilities rtpParameters consumableRtpEncodings type "       \
+      "transportId id producerId rtpCapabilities rtpParameters rtpMapping "                        \
+      "consumableRtpEncodings type "                                                               \
       "paused mid " METHODS_LAYERS("preferredLayers") "enableRtx ignoreDtx pipe appData",          \
       "id producerId kind type rtpParameters paused producerPaused " METHODS_SCORE)                \
     X(transport_getStats, "transport.getStats", "transportId",                                     \

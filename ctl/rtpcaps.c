@@ -198,3 +198,41 @@ json_t *rtpparams_mapping(const json_t *mapping, const char *path, const json_t 
                       encoding_mappings_read(&f, json_object_get(params, "encodings")));
     return jsonbuild_done(&out, fields_ok(&f), err);
 }
+
+static json_t *consumer_codec_mapping_read(const struct fields *f, const json_t *codecs,
+                                           bool taken[128])
+{
+    static const char *const names[] = {"payloadType", "mappedPayloadType", NULL};
+    struct jsonbuild out = {json_object(), 0};
+    int64_t payload_type = 0, mapped = 0;
+    fields_only(f, names);
+    fields_int(f, "payloadType", FIELD_REQUIRED, 0, 127, &payload_type);
+    fields_int(f, "mappedPayloadType", FIELD_REQUIRED, 0, 127, &mapped);
+    const json_t *codec = fields_ok(f) ? rtpcodec_find(codecs, (int)mapped) : NULL;
+    if (fields_ok(f) && (!codec || rtpcodec_is_rtx(codec) || taken[mapped]))
+        fields_fail(f, "mappedPayloadType",
+                    "a payload type of rtpParameters of its own, not of RTX");
+    taken[mapped] = true;
+    jsonbuild_put(&out, "payloadType", json_integer(payload_type));
+    jsonbuild_put(&out, "mappedPayloadType", json_integer(mapped));
+    return jsonbuild_done(&out, fields_ok(f), f->err);
+}
+
+json_t *rtpparams_consumer_mapping(const json_t *mapping, const char *path, const json_t *params,
+                                   struct field_error *err)
+{
+    static const char *const names[] = {"codecs", NULL};
+    const json_t *codecs = json_object_get(params, "codecs");
+    struct jsonbuild out = {json_object(), 0}, pairs = {json_array(), 0};
+    struct fields f, list, item;
+    bool taken[128] = {false};
+    if (fields_begin(&f, mapping, path, err) && fields_only(&f, names))
+        fields_array(&f, "codecs", FIELD_REQUIRED, RTPPARAMS_CODECS_MAX, &list);
+    for (size_t i = 0; fields_ok(&f) && i < fields_n(&list); i++) {
+        if (fields_item_object(&list, i, &item))
+            jsonbuild_append(&pairs, consumer_codec_mapping_read(&item, codecs, taken));
+    }
+    out.bad |= pairs.bad;
+    jsonbuild_put(&out, "codecs", pairs.value);
+    return jsonbuild_done(&out, fields_ok(&f), err);
+}

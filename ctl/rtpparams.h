@@ -57,6 +57,11 @@ json_t *rtpparams_encodings(const json_t *list, const char *path, struct field_e
 json_t *rtpparams_mapping(const json_t *mapping, const char *path, const json_t *params,
                           struct field_error *err);
 
+/* A consumer's mapping, made by a caller: {codecs: [{payloadType, mappedPayloadType}]}. The mapped
+ * ones are payload types of params, each at most once, but not RTX, which follows its codec. */
+json_t *rtpparams_consumer_mapping(const json_t *mapping, const char *path, const json_t *params,
+                                   struct field_error *err);
+
 /* The codec that an encoding of parameters in normal form is sent with, which is its
  * codecPayloadType's or the first one that is not RTX. Borrowed, never NULL for an index that
  * exists. */

@@ -125,17 +125,34 @@ bool wiring_producer(struct command_producer_open *open, enum media_kind kind, c
                      "rtpParameters.mid", err);
 }
 
+/* The producer's mapped payload type that the consumer sends as `out`, or -1. */
+static json_int_t mapped_of(const json_t *own, int out)
+{
+    size_t i = 0;
+    json_t *pair = NULL;
+    if (!own)
+        return out;
+    json_array_foreach(json_object_get(own, "codecs"), i, pair)
+    {
+        if (json_integer_value(json_object_get(pair, "mappedPayloadType")) == out)
+            return json_integer_value(json_object_get(pair, "payloadType"));
+    }
+    return -1;
+}
+
 /* One row for each payload type of the producer that leads to `codec` of the consumer. */
-static bool rewrite_rows(struct rewrite *rewrite, const json_t *mapping, const json_t *codecs,
+static bool rewrite_rows(struct rewrite *rewrite, const struct wiring_consume *consume,
                          const json_t *codec)
 {
+    const json_t *codecs = json_object_get(consume->out, "codecs");
     int out = rtpcodec_payload_type(codec);
+    json_int_t mapped = mapped_of(consume->own, out);
     const json_t *rtx = rewrite->rtx_ssrc ? rtpcodec_find_rtx(codecs, out) : NULL;
     size_t i = 0;
     json_t *pair = NULL;
-    json_array_foreach(json_object_get(mapping, "codecs"), i, pair)
+    json_array_foreach(json_object_get(consume->mapping, "codecs"), i, pair)
     {
-        if (json_integer_value(json_object_get(pair, "mappedPayloadType")) != out)
+        if (json_integer_value(json_object_get(pair, "mappedPayloadType")) != mapped)
             continue;
         if (rewrite->pt_n == REWRITE_PT_MAX)
             return false;
@@ -157,9 +174,10 @@ static bool ext_needs_two_bytes(const struct rewrite *rewrite)
     return two;
 }
 
-bool wiring_consumer(struct command_consumer_open *open, enum media_kind kind, const json_t *in,
-                     const json_t *mapping, const json_t *out, struct field_error *err)
+bool wiring_consumer(struct command_consumer_open *open, enum media_kind kind,
+                     const struct wiring_consume *consume, struct field_error *err)
 {
+    const json_t *in = consume->in, *out = consume->out;
     *open = (struct command_consumer_open){.kind = kind};
     struct rewrite *rewrite = &open->rewrite;
     const json_t *codecs = json_object_get(out, "codecs");
@@ -175,7 +193,7 @@ bool wiring_consumer(struct command_consumer_open *open, enum media_kind kind, c
     {
         if (rtpcodec_is_rtx(codec))
             continue;
-        if (!rewrite_rows(rewrite, mapping, codecs, codec))
+        if (!rewrite_rows(rewrite, consume, codec))
             return refuse(err, "rtpParameters.codecs", "at most 16 codecs", "more");
         open->nack |= has_feedback(codec, "nack", "");
     }

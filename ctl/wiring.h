@@ -14,10 +14,16 @@
 bool wiring_producer(struct command_producer_open *open, enum media_kind kind, const json_t *params,
                      struct field_error *err);
 
-/* Fills everything but transport, producer, paused, priority and the random numbers. `in` is the
- * producer's parameters, `mapping` its mapping, `out` the consumer's parameters. */
-bool wiring_consumer(struct command_consumer_open *open, enum media_kind kind, const json_t *in,
-                     const json_t *mapping, const json_t *out, struct field_error *err);
+struct wiring_consume {
+    const json_t *in;      /* the producer's parameters */
+    const json_t *mapping; /* the producer's */
+    const json_t *out;     /* the consumer's parameters */
+    const json_t *own;     /* the consumer's mapping; NULL: its payload types are the mapped ones */
+};
+
+/* Fills everything but transport, producer, paused, priority and the random numbers. */
+bool wiring_consumer(struct command_consumer_open *open, enum media_kind kind,
+                     const struct wiring_consume *consume, struct field_error *err);
 
 /* Ids of the extensions of parameters, by kind; what the relay does not know is left out. */
 void wiring_ext_ids(struct rtp_ext_ids *ids, const json_t *params);

@@ -56,7 +56,7 @@ enum {
     RRTR_N = 4,              /* peers' receiver reference times kept per transport for DLRR */
     NONE16 = 0xffff,
     HANDSHAKES_N = 256,      /* datagrams that wait for their public-key work, a power of two */
-    HANDSHAKES_PEER_MAX = 8, /* of one transport: a flight has three */
+    HANDSHAKES_PEER_MAX = 8, /* of one transport: a flight has three to six */
     REMB_END_N = 4,          /* how often it is said that a limit is gone: one may be lost */
     LINE_BYTES = 64,         /* of a cache */
     /* A send that fails late may be one of a transport whose index another has by now: the bits

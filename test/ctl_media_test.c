@@ -335,6 +335,44 @@ START_TEST(test_ssrc_row)
 
 END_TEST
 
+/* A receiver that has made the offer chooses the payload types: 101 of the room is its 99. */
+START_TEST(test_own_payload_types)
+{
+    rig_room(&rig);
+    static const char consume[] =
+        "{'transportId':'t','id':'own','producerId':'p','rtpParameters':{'codecs':[{'mimeType':"
+        "'video/VP8','payloadType':99,'clockRate':90000},{'mimeType':'video/rtx','payloadType':98,"
+        "'clockRate':90000,'parameters':{'apt':99}}],'encodings':[{'ssrc':88,'rtx':{'ssrc':89}}]},"
+        "'rtpMapping':%s}";
+    static const char *const bad[][2] = {
+        {"{'codecs':[{'payloadType':101,'mappedPayloadType':97}]}",
+         "rtpMapping.codecs[0].mappedPayloadType"},
+        {"{'codecs':[{'payloadType':101,'mappedPayloadType':98}]}",
+         "rtpMapping.codecs[0].mappedPayloadType"},
+        {"{'codecs':[{'payloadType':101,'mappedPayloadType':99},{'payloadType':103,"
+         "'mappedPayloadType':99}]}",
+         "rtpMapping.codecs[1].mappedPayloadType"},
+        {"{'codecs':[{'payloadType':101}]}", "rtpMapping.codecs[0].mappedPayloadType"},
+        {"{'codecs':[],'encodings':[]}", "rtpMapping.encodings"},
+        {"{}", "rtpMapping.codecs"},
+        {"7", "rtpMapping"},
+        {"{'codecs':[]}", "rtpParameters.codecs"},
+        {"{'codecs':[{'payloadType':55,'mappedPayloadType':99}]}", "rtpParameters.codecs"},
+    };
+    for (size_t i = 0; i < ARRAY_N(bad); i++)
+        rig_fails(&rig, RPC_PARAMS, bad[i][1], "transport.consume", consume, bad[i][0]);
+
+    rig_do(&rig, "transport.consume", consume,
+           "{'codecs':[{'payloadType':101,'mappedPayloadType':99}]}");
+    const struct rewrite *rewrite =
+        &fake_last(home(), COMMAND_CONSUMER_OPEN)->consumer_open.rewrite;
+    ck_assert_uint_eq(rewrite->pt_n, 1);
+    ck_assert_uint_eq(rewrite->pt[0].out, 99);
+    ck_assert_uint_eq(rewrite->pt[0].rtx, 98);
+}
+
+END_TEST
+
 START_TEST(test_verbs)
 {
     rig_room(&rig);
@@ -679,6 +717,7 @@ Suite *ctl_media_suite(void)
     tcase_add_test(tc, test_extras);
     tcase_add_test(tc, test_verbatim);
     tcase_add_test(tc, test_ssrc_row);
+    tcase_add_test(tc, test_own_payload_types);
     tcase_add_test(tc, test_verbs);
     tcase_add_test(tc, test_cascade_router);
     tcase_add_test(tc, test_cascade_transport);

@@ -4,6 +4,8 @@
 // 1 failure, 2 usage.
 import { readFile } from 'node:fs/promises';
 import { Feed } from './feed.js';
+import { Gateway } from './gateway/gateway.js';
+import { readSettings } from './gateway/settings.js';
 import { defaultLimits } from './limits.js';
 import { readOptions, usage, UsageError } from './options.js';
 import { Relay } from './relay.js';
@@ -26,6 +28,9 @@ async function run(options) {
   const rooms = new Rooms(relay, { ...defaultLimits, rooms: roomsMax, membersPerRoom });
   const server = new WebServer({ rooms, tls, allowedOrigins: options.allowedOrigins, log });
   const feed = options.feed === undefined ? undefined : new Feed(rooms, options.feed, log);
+  const settings = await readSettings(options.gateway);
+  const gateway = new Gateway({ rooms, ...settings, log });
+  server.mount(gateway.handle);
   await relay.start();
 
   const port = await server.listen(options.port, options.host);
@@ -40,6 +45,7 @@ async function run(options) {
     }
     stopping = true;
     feed?.close();
+    gateway.close();
     rooms.close();
     await server.close();
     relay.close();

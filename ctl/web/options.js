@@ -19,6 +19,7 @@ The room page of the Sluice relay, with its signalling server.
   --tcp-port N|off           TCP port of media
   --max-rooms N              (default 100)
   --max-members N            in one room (default 32)
+  --gateway FILE             WHIP and WHEP: tokens and limits (README.md; default: open to everybody)
   --feed ROOM                keep this room open, with a test feed: ports that take RTP from ffmpeg
   --help                     this text
 `;
@@ -53,6 +54,7 @@ export function readOptions(args) {
     rooms: number('max-rooms', values['max-rooms'] ?? '100', 1, 10_000),
     membersPerRoom: number('max-members', values['max-members'] ?? '32', 1, 500),
     feed: values.feed,
+    gateway: values.gateway,
   };
 }
 
@@ -77,6 +79,7 @@ function parse(args) {
         'max-rooms': string,
         'max-members': string,
         feed: string,
+        gateway: string,
         help: { type: 'boolean' },
       },
     }).values;

@@ -60,7 +60,8 @@ function h264Fits(stream: Codec, receiver: Codec): boolean {
   return from === to || (from === 'constrained baseline' && to === 'baseline');
 }
 
-function fits(stream: Codec, receiver: Codec): boolean {
+/** Whether a receiver that has `receiver` can take a stream of `stream`. */
+export function codecFits(stream: Codec, receiver: Codec): boolean {
   const mime = stream.mimeType.toLowerCase();
   if (
     mime !== receiver.mimeType.toLowerCase() ||
@@ -98,5 +99,5 @@ export function canConsume(consumable: RtpParameters, capabilities: RtpCapabilit
   const receivers = capabilities.codecs ?? [];
   return consumable.codecs
     .filter(isMedia)
-    .some((codec) => receivers.some((receiver) => fits(codec, receiver)));
+    .some((codec) => receivers.some((receiver) => codecFits(codec, receiver)));
 }

@@ -20,13 +20,21 @@ export type ConsumerOptions<A extends AppData = AppData> = {
   /** Beyond mediasoup: its id. */
   id?: string;
   producerId: string;
-  rtpCapabilities: RtpCapabilities;
+  /** Needed, unless rtpParameters is there. */
+  rtpCapabilities?: RtpCapabilities;
   paused?: boolean;
   mid?: string;
   preferredLayers?: ConsumerLayers;
   enableRtx?: boolean;
   ignoreDtx?: boolean;
   pipe?: boolean;
+  /**
+   * Beyond mediasoup: final parameters, of who has negotiated by himself, used as they are;
+   * rtpCapabilities is not needed then.
+   */
+  rtpParameters?: RtpParameters;
+  /** Beyond mediasoup, with rtpParameters: from the producer's mapped payload types to its own. */
+  rtpMapping?: { codecs: { payloadType: number; mappedPayloadType: number }[] };
   appData?: A;
 };
 

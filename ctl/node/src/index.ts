@@ -9,6 +9,7 @@ export type * as types from './types.js';
 export type * from './types.js';
 export * as errors from './errors.js';
 export * from './errors.js';
+export { codecFits } from './codec_match.js';
 export { setLogEventListeners } from './logger.js';
 export { parseScalabilityMode } from './scalability_mode.js';
 
