@@ -106,7 +106,7 @@ static int producer_open(struct worker *w, uint32_t index, const struct command_
     for (uint8_t i = 0; i < p->pt_n; i++)
         p->pt_at[p->pt[i].pt & 0x7f] = (uint8_t)(i + 1);
 
-    int result = 0;
+    int result = net_transport_speak(t);
     for (uint8_t i = 0; i < p->encodings_n && result == 0; i++)
         result = stream_open(w, p, i, open->keyframe_delay_us, &p->streams[i]);
     if (result != 0) {
@@ -253,7 +253,9 @@ static int consumer_open(struct worker *w, uint32_t index, const struct command_
         index >= w->config.consumers_max || w->consumers[index].open)
         return -EINVAL;
 
-    int result = bind_ssrc(w, t, open->rewrite.ssrc, index);
+    int result = net_transport_speak(t);
+    if (result == 0)
+        result = bind_ssrc(w, t, open->rewrite.ssrc, index);
     if (result != 0)
         return result;
     result = bind_ssrc(w, t, open->rewrite.rtx_ssrc, index);

@@ -310,7 +310,7 @@ void reporting_send(struct worker *w, struct transport *transport)
 {
     struct compound c = {.w = w, .transport = transport};
     timers_set(&w->timers, &transport->report_timer, report_next_us(w->now_us, &w->random));
-    if (!transport_is_ready(transport))
+    if (!transport_is_ready(transport) || !transport->speaks)
         return;
     if (!egress_rtcp_is_ready(transport)) {
         report_nothing(w, transport);

@@ -155,6 +155,7 @@ struct transport {
     /* the rest */
     bool compound_feedback; /* of some producer the peer does not take reduced-size RTCP */
     bool twcc_started; /* its recorder is in use: a producer negotiated transport-wide feedback */
+    bool speaks; /* has or had a producer or consumer: RTCP of its own goes out, from `ssrc` */
     uint8_t rrtr_n, byes_n;
     uint32_t rtcp_socket;
     uint32_t ssrc; /* ours, for feedback and receiver reports */

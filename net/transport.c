@@ -196,7 +196,8 @@ int net_transport_set_keys(struct transport *t, const struct srtp_keys *keys)
     int result = seal_init(&seal, keys->suite, keys->in, keys->out);
     if (result != 0)
         return result;
-    result = seal_add_out(seal, t->ssrc);
+    if (t->speaks)
+        result = seal_add_out(seal, t->ssrc);
     for (struct consumer *c = t->consumers; c != NULL && result == 0; c = c->transport_next) {
         result = seal_add_out(seal, c->rewrite.ssrc);
         if (result == 0 && c->rewrite.rtx_ssrc != 0)
@@ -210,6 +211,13 @@ int net_transport_set_keys(struct transport *t, const struct srtp_keys *keys)
         seal_exit(t->seal);
     t->seal = seal;
     return 0;
+}
+
+int net_transport_speak(struct transport *t)
+{
+    int result = t->speaks || t->seal == NULL ? 0 : seal_add_out(t->seal, t->ssrc);
+    t->speaks |= result == 0;
+    return result;
 }
 
 /* Back to what it was before set_remote(). */

@@ -23,9 +23,8 @@ struct storm {
     struct report_storm *report;
     struct transit quiet, stormy;
     double added_p999[PAIRS_MAX], joined_in_s[PAIRS_MAX];
-    double mem_joined[PAIRS_MAX], mem_idle[PAIRS_MAX], kernel_mem[PAIRS_MAX];
+    double mem_joined[PAIRS_MAX], mem_grown[PAIRS_MAX], kernel_mem[PAIRS_MAX];
     double quiet_s, stormy_s, quiet_forwarded, stormy_forwarded, offered;
-    struct histogram quiet_ns, stormy_ns; /* of the slice under way */
     uint32_t pairs;
 };
 
@@ -161,7 +160,9 @@ static bool storm_slice(struct storm *s, double seconds)
     struct stage *stage = &s->stage;
     uint32_t round = s->pairs + 1;
     int64_t kernel = measure_kernel_bytes();
-    s->mem_idle[s->pairs] = figure(measure_memory_bytes(stage->relay.pid));
+    double idle = figure(measure_memory_bytes(stage->relay.pid));
+    if (s->pairs == 0)
+        s->report->mem_idle_bytes = idle; /* before there was any peer */
     if (!open_storm(s, round) || !slice_begin(s, &slice))
         return false;
     atomic_store(&stage->shared->crowd.round, round);
@@ -174,6 +175,7 @@ static bool storm_slice(struct storm *s, double seconds)
     if (!stage_wait(stage, 1.2)) /* what a busy turn touched has been given back */
         return false;
     s->mem_joined[s->pairs] = figure(measure_memory_bytes(stage->relay.pid));
+    s->mem_grown[s->pairs] = s->mem_joined[s->pairs] - idle;
     s->kernel_mem[s->pairs] = figure(measure_kernel_bytes()) - figure(kernel);
     return close_storm(s, round) && stage_wait(stage, CLOSED_S);
 }
@@ -200,10 +202,9 @@ static void report_slices(struct storm *s)
     r->storm_transit_p99_us = report_median(s->stormy.p99, s->pairs);
     r->storm_transit_p999_us = report_median(s->stormy.p999, s->pairs);
     r->added_transit_p999_us = report_median(s->added_p999, s->pairs);
-    r->mem_idle_bytes = report_median(s->mem_idle, s->pairs);
     r->mem_joined_bytes = report_median(s->mem_joined, s->pairs);
     r->kernel_mem_bytes = report_median(s->kernel_mem, s->pairs);
-    r->bytes_per_transport = (r->mem_joined_bytes - r->mem_idle_bytes) / r->peers;
+    r->bytes_per_transport = report_median(s->mem_grown, s->pairs) / r->peers;
 }
 
 /* Every receiver is to have every packet, from the warm-up on. */
