@@ -203,7 +203,7 @@ run_fuzz() {
 need_packages "${build_packages[@]}" clang libclang-rt-14-dev clang-format-14 check shellcheck \
   python3 systemd mandoc man-db ffmpeg jq procps gstreamer1.0-tools gstreamer1.0-plugins-base \
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
-  gstreamer1.0-libav
+  gstreamer1.0-libav firefox-esr
 # Node and Chromium may be there from elsewhere.
 others=()
 command -v npm >/dev/null || others+=(npm)

@@ -12,8 +12,8 @@ export const defaultLimits = {
   connectionsPerAddress: 100,
   messageBytes: 128 * 1024,
   /** Messages of one connection: so many a second, and so many at once. */
-  messagesPerSecond: 60,
-  messagesBurst: 400,
+  messagesPerSecond: 100,
+  messagesBurst: 1000,
   /** Requests of one connection that are not answered yet. */
   requestsPending: 100,
   /** What may wait for a connection that does not read. */

@@ -23,9 +23,10 @@ async function run(options) {
     options.tlsCert && options.tlsKey
       ? { cert: await readFile(options.tlsCert), key: await readFile(options.tlsKey) }
       : undefined;
-  const { rooms: roomsMax, membersPerRoom } = options;
+  const { rooms: roomsMax, membersPerRoom, connectionsPerAddress } = options;
+  const limits = { ...defaultLimits, rooms: roomsMax, membersPerRoom, connectionsPerAddress };
   const relay = new Relay({ ...options, log });
-  const rooms = new Rooms(relay, { ...defaultLimits, rooms: roomsMax, membersPerRoom });
+  const rooms = new Rooms(relay, limits);
   const server = new WebServer({ rooms, tls, allowedOrigins: options.allowedOrigins, log });
   const feed = options.feed === undefined ? undefined : new Feed(rooms, options.feed, log);
   const settings = await readSettings(options.gateway);

@@ -19,6 +19,7 @@ The room page of the Sluice relay, with its signalling server.
   --tcp-port N|off           TCP port of media
   --max-rooms N              (default 100)
   --max-members N            in one room (default 32)
+  --max-per-address N        pages from one address (default 100; more where a proxy is in front)
   --gateway FILE             WHIP and WHEP: tokens and limits (README.md; default: open to everybody)
   --feed ROOM                keep this room open, with a test feed: ports that take RTP from ffmpeg
   --help                     this text
@@ -42,6 +43,7 @@ export function readOptions(args) {
   if (udpPort === undefined && tcpPort === undefined) {
     throw new UsageError('--udp-port and --tcp-port cannot both be off');
   }
+  const perAddress = values['max-per-address'] ?? '100';
   return {
     help: values.help ?? false,
     host: values.host ?? '127.0.0.1',
@@ -52,7 +54,8 @@ export function readOptions(args) {
     socketPath: values.socket,
     listenInfos: listen.flatMap((ip, i) => listenInfosOf(ip, announced[i], udpPort, tcpPort)),
     rooms: number('max-rooms', values['max-rooms'] ?? '100', 1, 10_000),
-    membersPerRoom: number('max-members', values['max-members'] ?? '32', 1, 500),
+    membersPerRoom: number('max-members', values['max-members'] ?? '32', 1, 200),
+    connectionsPerAddress: number('max-per-address', perAddress, 1, 100_000),
     feed: values.feed,
     gateway: values.gateway,
   };
@@ -78,6 +81,7 @@ function parse(args) {
         'tcp-port': string,
         'max-rooms': string,
         'max-members': string,
+        'max-per-address': string,
         feed: string,
         gateway: string,
         help: { type: 'boolean' },

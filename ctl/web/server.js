@@ -42,6 +42,7 @@ export class WebServer {
     this.#http = tls
       ? createHttpsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' }, listener)
       : createHttpServer(settings, listener);
+    this.#http.maxConnections = 2 * rooms.limits.connections;
     this.#signalling = new Signalling({ server: this, rooms, allowedOrigins, log });
     this.#http.on('upgrade', (request, socket, head) =>
       this.#signalling.upgrade(request, /** @type {import('node:net').Socket} */ (socket), head),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Firefox and Chromium in one room: each decodes the other's picture and sound.
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import {
@@ -38,7 +39,10 @@ async function launchFirefox() {
 
 await test(async () => {
   await startRelay();
-  const server = await startServer();
+  const [own] = Object.values(networkInterfaces())
+    .flat()
+    .filter(({ internal, family }) => !internal && family === 'IPv4');
+  const server = await startServer(own ? ['--listen', own.address] : []);
   const chromium = await launch();
   const ada = await joinAs(chromium, server.url, 'Ada');
   const firefox = await launchFirefox();

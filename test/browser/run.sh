@@ -6,7 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . ctl/node/node.sh
 
-for program in npm "${CHROMIUM:-chromium}"; do
+programs=(npm "${CHROMIUM:-chromium}")
+[ "$1" != firefox_test.mjs ] || programs+=("${FIREFOX:-firefox-esr}")
+for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || { echo "skipped: $program is missing"; exit 77; }
 done
 if ! need_node || ! need_web || ! need_modules test/browser; then

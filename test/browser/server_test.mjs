@@ -234,6 +234,16 @@ function options() {
   check('a burst, and then no more', [1, 2, 3].map(() => rate.take()).join() === 'true,true,false');
 }
 
+/** The types in the comments hold, for the server and for the page. */
+function types() {
+  const web = new URL('../../ctl/web/', import.meta.url).pathname;
+  const tsc = join(web, 'node_modules/typescript/bin/tsc');
+  for (const project of [web, join(web, 'page')]) {
+    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', project]);
+    check(`types of ${project.slice(web.length) || 'the server'}`, status === 0, stdout);
+  }
+}
+
 /** What a gateway does: a handler of its own, members that come and go, events. */
 async function seam() {
   const relay = new Relay({
@@ -290,6 +300,7 @@ async function seam() {
 await test(async () => {
   await startRelay();
   options();
+  types();
   const server = await startServer();
   await files(server.url);
   await strangers(server.url);

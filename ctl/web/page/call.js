@@ -8,6 +8,8 @@ import { Signal } from './signal.js';
 import { Wire } from './wire.js';
 
 const REJOIN_MS = 1000;
+/** Streams that are asked for at the same time: a large room comes in steps. */
+const ASKING_MAX = 16;
 
 /** @typedef {'joining' | 'in' | 'reconnecting' | 'mending' | 'relay-away' | 'out'} State */
 /** @typedef {import('mediasoup-client').types.Producer} Producer */
@@ -47,6 +49,9 @@ export class Call extends Emitter {
   #token = '';
   #relayUp = true;
   #entering = false;
+  /** @type {[Wire, Stream][]} streams that are not asked for yet */
+  #queue = [];
+  #asking = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -413,7 +418,18 @@ export class Call extends Emitter {
     } else if (this.wire) {
       const stream = { ...info };
       this.streams.set(info.id, stream);
-      void this.#receive(this.wire, stream);
+      this.#queue.push([this.wire, stream]);
+      this.#receiveMore();
+    }
+  }
+
+  #receiveMore() {
+    for (let next; this.#asking < ASKING_MAX && (next = this.#queue.shift()); ) {
+      this.#asking++;
+      void this.#receive(...next).finally(() => {
+        this.#asking--;
+        this.#receiveMore();
+      });
     }
   }
 
@@ -423,6 +439,9 @@ export class Call extends Emitter {
    */
   async #receive(wire, stream) {
     const gone = () => this.wire !== wire || this.streams.get(stream.id) !== stream;
+    if (gone()) {
+      return;
+    }
     try {
       const params = { transportId: wire.recv.id, producerId: stream.id };
       const { id, kind, rtpParameters } = await this.signal.request('consume', params);
