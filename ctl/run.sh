@@ -4,26 +4,34 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . core/cmake/packages.sh
+. ctl/node/node.sh
 
 usage() {
   cat <<'EOF'
-usage: ctl/run.sh [--seconds N] [--help]
+usage: ctl/run.sh [--seconds N] [--browser | --no-browser] [--help] [-- OPTION...]
 
-Installs what is missing (root or sudo), builds the release preset, starts sluiced and shows what it
-does: ffmpeg publishes a moving test picture and a tone as VP8 and Opus; the relay sends both to two
-subscribers, which decode them. A table shows, once a second, the packets and bits a second that go
-in and out, the loss that the subscribers report, the frames that they have decoded, and the relay's
-share of a processor and its memory. A still picture decoded by a subscriber is kept up to date in
-build/demo/still.png.
+Installs what is missing (root or sudo), builds the release preset, starts sluiced and its room
+page, prints the link, and shows what the relay does: ffmpeg publishes a moving test picture and a
+tone into the room as VP8 and Opus; the relay sends both to two subscribers, which decode them, and
+to every browser that opens the link. A table shows, once a second, the packets and bits a second
+that go in and out, the loss that the subscribers report, the frames that they have decoded, and the
+relay's share of a processor and its memory. What a subscriber and a browser see is kept up to date
+in build/demo/still.png and build/demo/browser.png.
 
-  --seconds N  stop after N seconds; without it the demo runs until Ctrl-C
-  --help       this text
+  --seconds N   stop after N seconds; without it the demo runs until Ctrl-C
+  --browser     a headless Chromium joins too (it is installed if it is not there)
+  --no-browser  none does; without either one does if it is installed
+  --help        this text
+  -- OPTION...  for the page: `node ctl/web/main.js --help` shows them, ctl/web/README.md explains
+                what a page for others than this machine needs
 
 Exit status: 0 stopped as asked, 1 something failed, 2 something needed is missing.
 EOF
 }
 
 seconds=0
+browser=auto
+page_options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds)
@@ -34,13 +42,28 @@ while [ $# -gt 0 ]; do
       seconds=$2
       shift
       ;;
+    --browser) browser=yes ;;
+    --no-browser) browser=no ;;
+    --)
+      shift
+      page_options=("$@")
+      break
+      ;;
     --help | -h) usage; exit 0 ;;
     *) echo "ctl/run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
 
-need_packages "${build_packages[@]}" ffmpeg jq
+packages=("${build_packages[@]}" ffmpeg jq)
+command -v npm >/dev/null || packages+=(npm)
+if [ "$browser" = yes ] && ! command -v chromium >/dev/null; then
+  packages+=(chromium)
+fi
+need_packages "${packages[@]}"
+if [ "$browser" = auto ] && ! command -v chromium >/dev/null; then
+  browser=no
+fi
 
 # ---- build. Ninja knows by itself that nothing is to be done.
 log=build/run-build.log
@@ -57,11 +80,16 @@ if ! cmake --build --preset release --target sluiced sluicectl >"$log" 2>&1; the
   exit 1
 fi
 
+need_node && need_web || exit 1
+
 # ---- what runs, and how it ends
 work=$(mktemp -d)
 still=$PWD/build/demo/still.png
+seen=$PWD/build/demo/browser.png
 socket=$work/sluice.sock
 relay=
+page=
+visitor=
 publisher=
 subscribers=()
 interrupted=0
@@ -90,6 +118,8 @@ clean_up() {
   trap '' INT TERM
   [ ${#subscribers[@]} -eq 0 ] || stop TERM "${subscribers[@]}"
   [ -z "$publisher" ] || stop TERM "$publisher"
+  [ -z "$visitor" ] || stop TERM "$visitor"
+  [ -z "$page" ] || stop TERM "$page"
   [ -z "$relay" ] || stop INT "$relay"
   rm -rf "$work"
   # Being stopped is what was asked for, at whatever step it came.
@@ -142,37 +172,40 @@ for ((try = 0; try < 100; try++)); do
 done
 [ -S "$socket" ] || fail "sluiced did not open its socket" "$work/sluiced.log"
 
-# ---- the room: one transport a stream for the publisher, whose address the relay learns (comedia)
-call router.create '{"id": "demo", "mediaCodecs": [
-  {"kind": "video", "mimeType": "video/VP8", "clockRate": 90000, "preferredPayloadType": 101},
-  {"kind": "audio", "mimeType": "audio/opus", "clockRate": 48000, "channels": 2,
-   "preferredPayloadType": 100}]}' >"$work/router"
-
-# publish KIND SSRC CODEC: a transport and its producer; prints "rtp-port rtcp-port".
-publish() {
-  call transport.createPlain "{\"routerId\": \"demo\", \"id\": \"from-$1\", \"comedia\": true,
-    \"rtcpMux\": false, \"listenInfo\": {\"protocol\": \"udp\", \"ip\": \"127.0.0.1\"}}" \
-    >"$work/from-$1"
-  call transport.produce "{\"transportId\": \"from-$1\", \"id\": \"$1\", \"kind\": \"$1\",
-    \"rtpParameters\": {\"codecs\": [$3], \"encodings\": [{\"ssrc\": $2}]}}" >/dev/null
-  jq -r '"\(.tuple.localPort) \(.rtcpTuple.localPort)"' "$work/from-$1"
-}
-vp8='{"mimeType": "video/VP8", "clockRate": 90000, "payloadType": 101}'
-opus='{"mimeType": "audio/opus", "clockRate": 48000, "channels": 2, "payloadType": 100}'
-ports=$(publish video 11111111 "$vp8")
-read -r video_port video_rtcp_port <<<"$ports"
-ports=$(publish audio 22222222 "$opus")
-read -r audio_port audio_rtcp_port <<<"$ports"
+# ---- the page, and its room with ports that take what ffmpeg sends
+port=8080
+if awk 'FNR > 1 && $4 == "0A" {n = split($2, a, ":"); print a[n]}' /proc/net/tcp /proc/net/tcp6 |
+  grep -qi "^$(printf %04x "$port")$"; then
+  port=0 # somebody else's; the link has the port that was found
+fi
+touch "$work/page.out"
+node ctl/web/main.js --socket "$socket" --port "$port" --feed demo "${page_options[@]}" \
+  >"$work/page.out" 2>"$work/page.log" &
+page=$!
+link=
+for ((try = 0; try < 100; try++)); do
+  link=$(grep -m 1 ^http "$work/page.out" || true)
+  [ -n "$link" ] && grep -q '^{' "$work/page.out" && break
+  alive "$page" || fail "the page did not start" "$work/page.log"
+  sleep 0.1
+done
+grep -m 1 '^{' "$work/page.out" >"$work/feed" || fail "the room was not made" "$work/page.log"
+link=${link}r/demo
+router=$(jq -r .routerId "$work/feed")
+read -r video_port video_rtcp_port audio_port audio_rtcp_port < <(
+  jq -r '"\(.video.port) \(.video.rtcpPort) \(.audio.port) \(.audio.rtcpPort)"' "$work/feed"
+)
+call router.rtpCapabilities "{\"routerId\": \"$router\"}" >"$work/router"
 
 # ---- the subscribers: a transport for each stream, to the ports that ffmpeg listens on
 # subscribe NAME KIND PORT PAYLOAD: prints the description of the stream for ffmpeg.
 subscribe() {
   local to=to-$1-$2 payload
-  call transport.createPlain "{\"routerId\": \"demo\", \"id\": \"$to\", \"rtcpMux\": false,
+  call transport.createPlain "{\"routerId\": \"$router\", \"id\": \"$to\", \"rtcpMux\": false,
     \"listenInfo\": {\"protocol\": \"udp\", \"ip\": \"127.0.0.1\"}}" >/dev/null
   call transport.connect "{\"transportId\": \"$to\", \"ip\": \"127.0.0.1\", \"port\": $3,
     \"rtcpPort\": $(($3 + 1))}" >/dev/null
-  call transport.consume "{\"transportId\": \"$to\", \"id\": \"$to\", \"producerId\": \"$2\",
+  call transport.consume "{\"transportId\": \"$to\", \"id\": \"$to\", \"producerId\": \"feed-$2\",
     \"paused\": true, \"enableRtx\": false,
     \"rtpCapabilities\": $(jq -c .rtpCapabilities "$work/router")}" >"$work/$to"
   payload=$(jq -r '.rtpParameters.codecs[0].payloadType' "$work/$to")
@@ -217,6 +250,14 @@ for name in A B; do
   done
 done
 
+# ---- somebody who opens the link
+if [ "$browser" != no ]; then
+  rm -f "$seen"
+  node ctl/web/visitor.js --profile "$work/chromium" --picture "$seen" "$link" \
+    >"$work/visitor.out" 2>"$work/visitor.log" &
+  visitor=$!
+fi
+
 # ---- the table
 # totals: packets in, bytes in, packets out, bytes out, packets lost as the subscribers report.
 totals() {
@@ -226,7 +267,7 @@ totals() {
     for name in A B; do
       call consumer.getStats "{\"consumerId\": \"to-$name-$kind\"}" >>"$work/out"
     done
-    call producer.getStats "{\"producerId\": \"$kind\"}" >>"$work/in"
+    call producer.getStats "{\"producerId\": \"feed-$kind\"}" >>"$work/in"
   done
   jq -rn --slurpfile in "$work/in" --slurpfile out "$work/out" '
     def sum(rows; type; key): [rows[][] | select(.type == type) | .[key] // 0] | add // 0;
@@ -239,6 +280,11 @@ totals() {
 # frames NAME: what the subscriber has decoded.
 frames() {
   { grep '^frame=' "$work/$1.progress" 2>/dev/null || echo frame=0; } | tail -n 1 | cut -d= -f2
+}
+
+# seen_frames: what the browser has decoded.
+seen_frames() {
+  tail -n 1 "$work/visitor.out" | grep -E '^[0-9]+$' || echo 0
 }
 
 # cpu_ticks: user and system time of the relay. Its name holds no blank.
@@ -269,6 +315,7 @@ was=(0 0 0 0 0)
 was_ticks=$(cpu_ticks)
 was_ms=$(($(date +%s%N) / 1000000))
 still_told=0
+seen_told=0
 
 # next_row: measures and prints. It fails where a helper failed, which Ctrl-C may have ended.
 next_row() {
@@ -293,17 +340,29 @@ next_row() {
     still_told=1
     echo "A picture decoded by subscriber A: $still"
   fi
+  if [ "$seen_told" -eq 0 ] && [ "$browser" != no ] && [ -s "$seen" ]; then
+    seen_told=1
+    echo "What a browser in the room shows: $seen"
+  fi
   was=("${now[@]}")
   was_ticks=$ticks
   was_ms=$ms
   rows=$((rows + 1))
 }
 
+echo "The room: $link"
 echo "Publisher: VP8 and Opus. Two subscribers. Ctrl-C stops."
 while [ "$seconds" -eq 0 ] || [ $((SECONDS - started)) -lt "$seconds" ]; do
   sleep 1 || true
   [ "$interrupted" -eq 0 ] || break
   alive "$relay" || fail "sluiced has died" "$work/sluiced.log"
+  alive "$page" || fail "the page's server has died" "$work/page.log"
+  if [ "$browser" != no ] && ! alive "$visitor"; then
+    [ "$browser" = auto ] || fail "the browser has died" "$work/visitor.log"
+    # Nobody has asked for it, and there are Chromiums that do not start everywhere.
+    browser=no
+    echo "The browser has ended, and the demo goes on without: $(tail -n 1 "$work/visitor.log")"
+  fi
   alive "$publisher" || fail "the publisher has died" "$work/publisher.log"
   for i in 0 1; do
     alive "${subscribers[i]}" || fail "a subscriber has died" "$work/${names[i]}.log"
@@ -317,12 +376,18 @@ done
 trap '' INT TERM
 echo "Stopping. Packets: ${was[0]} in, ${was[2]} out, ${was[4]} lost." \
   "Frames decoded: $(frames A) and $(frames B)."
-if [ ! -s "$still" ]; then
-  if [ $((SECONDS - started)) -lt 10 ]; then
-    echo "Too short for a picture."
+# shown WHAT FILE LOG
+shown() {
+  if [ -s "$2" ]; then
+    echo "$1: $2"
+  elif [ $((SECONDS - started)) -lt 15 ]; then
+    echo "Too short for a picture. ($1)"
   else
-    fail "no picture was decoded" "$work/A.log"
+    fail "there is no picture ($1)" "$3"
   fi
-else
-  echo "A picture decoded by subscriber A: $still"
+}
+shown "A picture decoded by subscriber A" "$still" "$work/A.log"
+if [ "$browser" != no ]; then
+  echo "Frames decoded by the browser: $(seen_frames)"
+  shown "What a browser in the room shows" "$seen" "$work/visitor.log"
 fi

@@ -204,6 +204,11 @@ need_packages "${build_packages[@]}" clang libclang-rt-14-dev clang-format-14 ch
   python3 systemd mandoc man-db ffmpeg jq procps gstreamer1.0-tools gstreamer1.0-plugins-base \
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
   gstreamer1.0-libav
+# Node and Chromium may be there from elsewhere.
+others=()
+command -v npm >/dev/null || others+=(npm)
+command -v chromium >/dev/null || others+=(chromium)
+[ ${#others[@]} -eq 0 ] || need_packages "${others[@]}"
 mkdir -p "$logs"
 
 # The release programs are for the test of ctl/run.sh, which builds as it does here.

@@ -5,6 +5,7 @@
 #                      ctl/node/runtime, installed under build/node. It needs npm, and says so.
 #   need_modules DIR   npm ci in DIR, unless what is there came from its package-lock.json.
 #   need_client        the library itself: its modules, and dist/ as its sources are now.
+#   need_web           the room page of ctl/web: its modules, the library, and the bundle in dist/.
 
 node_version_min=22
 
@@ -58,9 +59,26 @@ need_modules() {
 }
 
 need_client() {
-  need_modules ctl/node || return 1
+  need_modules ctl/node && need_dist ctl/node src tsconfig.json
+}
+
+need_web() {
+  need_client && need_modules ctl/web && need_dist ctl/web page build.js
+}
+
+# need_dist DIR SOURCE...: builds in DIR, unless nothing is newer than what was built.
+need_dist() {
+  local dir=$1
+  shift
   (
     flock 9
-    cd ctl/node && npm --silent run build
+    cd "$dir" || exit 1
+    [ -e dist/.built ] &&
+      [ -z "$(find "$@" package.json package-lock.json -newer dist/.built)" ] && exit 0
+    started=$(mktemp)
+    npm --silent run build && mkdir -p dist && cp -p "$started" dist/.built
+    status=$?
+    rm -f "$started"
+    exit $status
   ) 9>build/npm.lock
 }

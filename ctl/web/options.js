@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 export const usage = `usage: node ctl/web/main.js [option...]
 The room page of the Sluice relay, with its signalling server.
 
-  --host ADDRESS             where the page is served (default 127.0.0.1; 0.0.0.0, :: for everywhere)
+  --host ADDRESS             where the page is served (default 127.0.0.1; everywhere: ::)
   --port N                   its port (default 8080; 0: any)
   --tls-cert FILE            serve https with this certificate chain (PEM) ...
   --tls-key FILE             ... and its private key

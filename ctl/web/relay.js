@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The relay as this server sees it: there, with its WebRTC ports open, or away and tried again.
-// Events: `up`, `away` (with the reason).
+// Events: `up`, `away`.
 import { EventEmitter } from 'node:events';
 import { createWorker } from 'sluice-client';
 import { Refusal } from './refusal.js';
@@ -90,17 +90,15 @@ export class Relay extends EventEmitter {
     this.#webRtcServer = server;
     this.#wait = RETRY_MS_MIN;
     this.#told = '';
-    let reason = 'the relay has gone';
-    worker.on('died', (error) => (reason = error.message));
+    worker.once('died', (error) => this.log(`the relay is away: ${error.message}`));
     // Also where somebody else closes it, or the tie of a lost connection does.
-    server.observer.once('close', () => this.#lost(reason));
+    server.observer.once('close', () => this.#lost());
     server.on('socketdead', () => server.close());
     this.log(`the relay is there, process ${worker.pid}`);
     this.emit('up');
   }
 
-  /** @param {string} reason */
-  #lost(reason) {
+  #lost() {
     const worker = this.#worker;
     this.#worker = undefined;
     this.#webRtcServer = undefined;
@@ -108,8 +106,7 @@ export class Relay extends EventEmitter {
       return;
     }
     worker?.close();
-    this.log(`the relay is away: ${reason}`);
-    this.emit('away', reason);
+    this.emit('away');
     this.#retry();
   }
 

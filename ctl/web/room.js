@@ -118,8 +118,10 @@ export class Member {
    */
   createTransport(options = {}) {
     const { router, webRtcServer } = this.room;
-    const all = /** @type {WebRtcTransportOptions} */ ({ preferUdp: true, ...options, webRtcServer });
-    return this.hold(() => router.createWebRtcTransport(all));
+    const all = { preferUdp: true, ...options, webRtcServer };
+    return this.hold(() =>
+      router.createWebRtcTransport(/** @type {WebRtcTransportOptions} */ (all)),
+    );
   }
 
   /**

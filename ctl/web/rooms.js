@@ -71,8 +71,12 @@ export class Rooms extends EventEmitter {
    * @param {{ name: string, kind?: import('./room.js').MemberKind }} who
    */
   async enter(name, who) {
-    const room = await this.createRoom(name);
-    return room.addMember(who);
+    for (;;) {
+      const room = await this.createRoom(name);
+      if (!room.closed) {
+        return room.addMember(who);
+      } // the last one has left it just now
+    }
   }
 
   close() {
@@ -87,11 +91,13 @@ export class Rooms extends EventEmitter {
     const router = await worker.createRouter({ mediaCodecs });
     const room = new Room(name, router, webRtcServer, this.limits);
     this.#rooms.set(name, room);
-    room.on('memberleft', () => {
+    // In the next turn, so that all others have heard that somebody left before it closes.
+    const closeIfEmpty = () => {
       if (room.members.size === 0) {
         room.close('Everybody has left.');
       }
-    });
+    };
+    room.on('memberleft', () => setImmediate(closeIfEmpty));
     const timer = setTimeout(() => {
       if (room.members.size === 0) {
         room.close('Nobody came.');

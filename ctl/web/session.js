@@ -19,7 +19,7 @@ const SOURCES = ['microphone', 'camera', 'screen', 'screen-sound', 'test-picture
 export class Session extends EventEmitter {
   /** @type {Member | undefined} */
   member;
-  token = randomBytes(18).toString('base64url');
+  token = newToken();
   /** @type {WebSocket | undefined} */
   #ws;
   /** @type {Tell} */
@@ -62,14 +62,17 @@ export class Session extends EventEmitter {
     clearTimeout(this.#waiting);
   }
 
-  /** @param {WebSocket} ws */
-  detach(ws) {
+  /**
+   * @param {WebSocket} ws
+   * @param {boolean} mayResume  it broke; a page that was closed does not come back
+   */
+  detach(ws, mayResume) {
     if (this.#ws !== ws) {
       return;
     }
     this.#ws = undefined;
     this.#tell = () => {};
-    if (this.member) {
+    if (this.member && mayResume) {
       this.#waiting = setTimeout(() => this.end(), this.rooms.limits.resumeMs);
     } else {
       this.end();
@@ -81,7 +84,6 @@ export class Session extends EventEmitter {
     clearTimeout(this.#waiting);
     this.#ended = true;
     this.#out();
-    this.emit('end');
   }
 
   /**
@@ -94,7 +96,7 @@ export class Session extends EventEmitter {
       case 'join':
         return this.#join(params);
       case 'leave':
-        return this.end();
+        return this.#out();
       case 'createTransport':
         return this.#createTransport(params);
       case 'connectTransport':
@@ -138,7 +140,7 @@ export class Session extends EventEmitter {
     }
     this.#listen(this.member);
     if (!this.#ws) {
-      this.end(); // gone meanwhile
+      this.#out(); // gone meanwhile
       throw new Refusal('wrong-state', 'The connection has gone.');
     }
     return this.#state(false);
@@ -200,12 +202,10 @@ export class Session extends EventEmitter {
   /** @param {string} reason */
   #roomClosed(reason) {
     this.#out();
-    this.#tell('roomClosed', { reason, relay: this.rooms.relay.up });
-    // The same connection may join again.
-    this.emit('end');
-    this.token = randomBytes(18).toString('base64url');
+    this.#tell('roomClosed', { reason });
   }
 
+  /** Out of the room. The same connection may join again. */
   #out() {
     this.#stopListening();
     this.#stopListening = () => {};
@@ -214,6 +214,8 @@ export class Session extends EventEmitter {
     this.#transports.clear();
     this.#consumers.clear();
     this.#rtpCapabilities = undefined;
+    this.emit('out', this.token);
+    this.token = newToken();
   }
 
   /** @param {Params} params */
@@ -262,9 +264,9 @@ export class Session extends EventEmitter {
       throw new Refusal('not-found', 'There is no such stream.');
     }
     const { producer } = entry;
-    for (const { producerId: id } of this.#consumers.values()) {
-      if (id === producer.id) {
-        throw new Refusal('wrong-state', 'This stream is received already.');
+    for (const older of [...this.#consumers.values()]) {
+      if (older.producerId === producer.id) {
+        older.close(); // the answer was lost with the connection
       }
     }
     if (!this.#me().room.router.canConsume({ producerId: producer.id, rtpCapabilities })) {
@@ -319,6 +321,10 @@ export class Session extends EventEmitter {
   #consumer({ consumerId }) {
     return found(this.#consumers.get(String(consumerId)), 'consumer');
   }
+}
+
+function newToken() {
+  return randomBytes(18).toString('base64url');
 }
 
 /** @param {Member} member */

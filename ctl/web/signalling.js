@@ -9,6 +9,8 @@ import { Refusal } from './refusal.js';
 import { Session } from './session.js';
 
 const PATH = '/signal';
+const CLOSE_NORMAL = 1000;
+const CLOSE_GOING_AWAY = 1001;
 const CLOSE_POLICY = 1008;
 const CLOSE_RESTART = 1012;
 
@@ -168,9 +170,9 @@ export class Signalling {
     });
     ws.on('pong', () => (alive = true));
     ws.on('error', () => {}); // `close` follows
-    ws.on('close', () => {
+    ws.on('close', (code) => {
       clearTimeout(late);
-      session.detach(ws);
+      session.detach(ws, code !== CLOSE_NORMAL && code !== CLOSE_GOING_AWAY);
     });
     pingers.set(ws, () => {
       if (!alive) {
@@ -198,7 +200,7 @@ export class Signalling {
   #keep(session) {
     if (session.joined && !this.#sessions.has(session.token)) {
       this.#sessions.set(session.token, session);
-      session.once('end', () => this.#sessions.delete(session.token));
+      session.once('out', (token) => this.#sessions.delete(token));
     }
   }
 
