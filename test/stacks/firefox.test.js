@@ -2,11 +2,11 @@
 // Firefox ESR on /publish and /play, and libwebrtc on the other side of it.
 import { after, test } from 'node:test';
 import { PlayPage, PublishPage, startBrowser } from './browser.js';
-import { rises, startGateway, until } from './rig.js';
+import { outerAddress, rises, startGateway, until } from './rig.js';
 import { WrtcPlayer, WrtcPublisher } from './wrtc_peer.js';
 
 test('Firefox publishes to Firefox and libwebrtc', async (t) => {
-  const gateway = await startGateway(t);
+  const gateway = await startGateway(t, {}, outerAddress());
   const browser = await startBrowser(t, 'firefox');
   const publisher = await PublishPage.open(t, browser, `${gateway.url}/publish/room`);
   await publisher.publish();
@@ -27,7 +27,7 @@ test('Firefox publishes to Firefox and libwebrtc', async (t) => {
 });
 
 test('libwebrtc publishes to Firefox', async (t) => {
-  const gateway = await startGateway(t);
+  const gateway = await startGateway(t, {}, outerAddress());
   const publisher = new WrtcPublisher(`${gateway.url}/whip/room`);
   await publisher.start();
   await until(() => publisher.pc.connectionState === 'connected', 'the publisher to connect');

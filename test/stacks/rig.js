@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -74,8 +74,14 @@ export class Child {
   }
 }
 
+/** An address of this machine other than loopback, on which Firefox makes no connections. */
+export function outerAddress() {
+  const all = Object.values(networkInterfaces()).flat();
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+}
+
 /** A relay and the web server; afterwards nothing may be left in the relay. */
-export async function startGateway(t, settings = {}) {
+export async function startGateway(t, settings = {}, listen = '127.0.0.1') {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-stack-'));
   const socket = join(folder, 's');
   const relay = new Child(t, 'sluiced', join(bin, 'sluiced'), [
@@ -89,7 +95,7 @@ export async function startGateway(t, settings = {}) {
   await writeFile(file, JSON.stringify(settings));
   const web = new Child(t, 'web', process.execPath, [
     join(root, 'ctl/web/main.js'),
-    ...['--socket', socket, '--port', '0', '--gateway', file],
+    ...['--socket', socket, '--port', '0', '--gateway', file, '--listen', listen],
   ]);
   const url = await until(() => {
     assert.ok(web.alive, web.text);

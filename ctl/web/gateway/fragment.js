@@ -29,7 +29,7 @@ export function readCredentials(ufrag, password) {
   if (ufrag === undefined && password === undefined) {
     return undefined;
   }
-  const credentials = { usernameFragment: String(ufrag), password: String(password) };
+  const credentials = { usernameFragment: String(ufrag ?? ''), password: String(password ?? '') };
   if (!UFRAG.test(credentials.usernameFragment)) {
     throw malformed('a=ice-ufrag has 4 to 256 letters, digits, + or /, and comes with a=ice-pwd.');
   }
