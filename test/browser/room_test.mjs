@@ -54,6 +54,15 @@ await test(async () => {
       /RTT \d+ ms/.test(text) || text;
   });
 
+  await pages.Cleo.click('#screen');
+  await checkSoon('a screen is seen', () => allDecode(pages.Ada, ['Cleo screen']), 30_000);
+  check('in a tile of its own', (await pages.Ada.locator('.tile.wide').count()) === 1);
+  await pages.Ada.screenshot({ path: join(artefacts, 'screen.png') });
+  await pages.Cleo.click('#screen');
+  await checkSoon('and gone again', async () =>
+    (await pages.Ada.locator('.tile.wide').count()) === 0,
+  );
+
   await pages.Ben.click('#show-chat');
   await pages.Ben.fill('#chat-text', '<b>hello</b> & good bye');
   await pages.Ben.press('#chat-text', 'Enter');

@@ -159,7 +159,10 @@ export class Tiles extends Emitter {
   #addScreen(stream) {
     const name = this.#call.members.get(stream.memberId)?.name ?? 'Somebody';
     const tile = this.#add(this.#key(stream), isScreen(stream.source) ? `${name}: screen` : name);
-    tile.element.classList.toggle('wide', isScreen(stream.source));
+    if (isScreen(stream.source)) {
+      tile.element.classList.add('wide');
+      this.#list.prepend(tile.element);
+    }
     return tile;
   }
 
