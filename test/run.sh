@@ -203,11 +203,12 @@ run_fuzz() {
 need_packages "${build_packages[@]}" clang libclang-rt-14-dev clang-format-14 check shellcheck \
   python3 systemd mandoc man-db ffmpeg jq procps gstreamer1.0-tools gstreamer1.0-plugins-base \
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
-  gstreamer1.0-libav firefox-esr
-# Node and Chromium may be there from elsewhere.
+  gstreamer1.0-libav gstreamer1.0-nice gir1.2-gst-plugins-bad-1.0 python3-gi firefox-esr
+# Node and the browsers may be there from elsewhere.
 others=()
 command -v npm >/dev/null || others+=(npm)
 command -v chromium >/dev/null || others+=(chromium)
+command -v firefox-esr >/dev/null || others+=(firefox-esr)
 [ ${#others[@]} -eq 0 ] || need_packages "${others[@]}"
 mkdir -p "$logs"
 

@@ -20,7 +20,7 @@ The room page of the Sluice relay, with its signalling server.
   --max-rooms N              (default 100)
   --max-members N            in one room (default 32)
   --max-per-address N        pages from one address (default 100; more where a proxy is in front)
-  --gateway FILE             WHIP and WHEP: tokens and limits (README.md; default: open to everybody)
+  --gateway FILE             WHIP and WHEP: tokens and limits (gateway/README.md)
   --feed ROOM                keep this room open, with a test feed: ports that take RTP from ffmpeg
   --help                     this text
 `;

@@ -27,13 +27,13 @@ export async function startBrowser(t, name) {
   const browser = await puppeteer.launch(
     name === 'chromium'
       ? {
-          executablePath: '/usr/bin/chromium',
+          executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
           headless: true,
           args: [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`],
         }
       : {
           browser: 'firefox',
-          executablePath: '/usr/bin/firefox-esr',
+          executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
           headless: true,
           userDataDir: profile,
           extraPrefsFirefox: FIREFOX_PREFERENCES,

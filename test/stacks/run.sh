@@ -17,14 +17,18 @@ case $name in
     /usr/bin/python3 -c 'import gi; gi.require_version("GstWebRTC", "1.0")' 2>/dev/null ||
       skip "python3-gi or gir1.2-gst-plugins-bad-1.0 is missing"
     ;;
-  chromium) [ -x /usr/bin/chromium ] || skip "chromium is missing" ;;
-  firefox) [ -x /usr/bin/firefox-esr ] || skip "firefox-esr is missing" ;;
+  chromium) command -v "${CHROMIUM:=chromium}" >/dev/null || skip "chromium is missing" ;;
+  firefox) command -v "${FIREFOX:=firefox-esr}" >/dev/null || skip "firefox-esr is missing" ;;
 esac
-if ! need_node || ! need_client || ! need_modules ctl/web || ! need_modules test/stacks; then
+if ! need_node || ! need_web || ! need_modules test/stacks; then
   echo "0 passed, 1 failed"
   exit 1
 fi
 
+# puppeteer wants whole paths.
+CHROMIUM=$(command -v "${CHROMIUM:-chromium}" || true)
+FIREFOX=$(command -v "${FIREFOX:-firefox-esr}" || true)
+export CHROMIUM FIREFOX
 export SLUICE_BIN=${SLUICE_BIN:-$PWD/build/dev/bin}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

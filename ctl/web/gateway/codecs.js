@@ -100,7 +100,7 @@ function feedbackOf(section, payloadType) {
   const lines = section.rtcpFb ?? [];
   return lines
     .filter(({ payload }) => String(payload) === '*' || Number(payload) === payloadType)
-    .map(({ type, subtype }) => ({ type, parameter: subtype === undefined ? '' : String(subtype) }));
+    .map(({ type, subtype }) => ({ type, parameter: String(subtype ?? '') }));
 }
 
 /**
@@ -111,8 +111,8 @@ export const rtxOf = (codecs, payloadType) =>
   codecs.find((codec) => isRtx(codec) && Number(codec.parameters?.['apt']) === payloadType);
 
 /**
- * The offerer's first choice that the room has, and its RTX where both have it. (GStreamer offers RTX
- * for audio, too.)
+ * The offerer's first choice that the room has, and its RTX where both have it. (GStreamer offers
+ * RTX for audio, too.)
  * @param {Codec[]} offered
  * @param {import('sluice-client').types.RtpCapabilities} room
  * @returns {{ codec: Codec, capability: CodecCapability, rtx?: Codec } | undefined}

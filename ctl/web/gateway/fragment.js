@@ -6,8 +6,10 @@ import { candidatesOf } from './candidates.js';
 import { malformed } from './problem.js';
 
 const LINES_MAX = 200;
-const CANDIDATE =
-  /^candidate:[A-Za-z0-9+/]{1,32} \d{1,5} [A-Za-z]{2,16} \d{1,10} \S{1,255} \d{1,5} typ \S{1,16}( .*)?$/;
+const CANDIDATE = new RegExp(
+  '^candidate:[A-Za-z0-9+/]{1,32} \\d{1,5} [A-Za-z]{2,16} \\d{1,10} ' +
+    '\\S{1,255} \\d{1,5} typ \\S{1,16}( .*)?$',
+);
 
 /** RFC 8839 5.4: 4 to 256 and 22 to 256 ice-chars. */
 const UFRAG = /^[A-Za-z0-9+/]{4,256}$/;

@@ -27,7 +27,10 @@ import { Tokens } from './tokens.js';
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 const PATH = /^\/(whip|whep)\/([^/]*)(?:\/([^/]*))?\/?$/;
-const ALLOW = { endpoint: 'GET, HEAD, OPTIONS, POST', session: 'DELETE, GET, HEAD, OPTIONS, PATCH' };
+const ALLOW = {
+  endpoint: 'GET, HEAD, OPTIONS, POST',
+  session: 'DELETE, GET, HEAD, OPTIONS, PATCH',
+};
 const NAME_CHARS = 40;
 
 export class Gateway {

@@ -96,7 +96,8 @@ function mustReceive({ mid, direction }) {
 }
 
 /** @param {import('sluice-client').types.Producer} producer */
-const nameOf = ({ kind, consumableRtpParameters: { codecs } }) => `${kind} in ${codecs[0].mimeType}`;
+const nameOf = ({ kind, consumableRtpParameters: { codecs } }) =>
+  `${kind} in ${codecs[0].mimeType}`;
 
 /**
  * A section that nothing is sent in. It stays in the BUNDLE group, as the first one has to.

@@ -62,7 +62,11 @@ export function problemOf(error) {
   if (error.name === 'Refusal' && 'code' in error) {
     return refused(REFUSALS.get(String(error.code)) ?? 400, error.message);
   }
-  if (error instanceof errors.InvalidParamsError || error instanceof errors.UnsupportedError) {
+  if (
+    error instanceof errors.InvalidParamsError ||
+    error instanceof errors.UnsupportedError ||
+    error instanceof errors.ExistsError // an SSRC that two streams of the offer have
+  ) {
     const wanted = error.expected ? ` (${error.path}: ${error.expected})` : '';
     return unprocessable(`The relay cannot do what the offer asks for: ${error.message}${wanted}.`);
   }
@@ -72,7 +76,11 @@ export function problemOf(error) {
   if (error instanceof errors.DrainingError) {
     return unavailable('The relay is about to stop.');
   }
-  if (error instanceof errors.NotFoundError || error instanceof errors.ParentClosedError) {
+  if (
+    error instanceof errors.NotFoundError ||
+    error instanceof errors.ParentClosedError ||
+    error instanceof errors.InvalidStateError
+  ) {
     return new Problem(409, 'The room or stream has just gone.', retryAfter(1));
   }
   if (

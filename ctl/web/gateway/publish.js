@@ -60,9 +60,8 @@ function planSection({ kind: kindText, mid, section }, offer, room) {
   const choice = chooseCodec(codecsOf(section), room);
   if (!choice) {
     const names = (room.codecs ?? []).filter((each) => each.kind === kind && !isRepair(each));
-    throw unprocessable(
-      `None of the ${kind} codecs of the offer is one of the room: ${names.map(nameOf).join(', ')}.`,
-    );
+    const list = names.map(nameOf).join(', ');
+    throw unprocessable(`None of the ${kind} codecs of the offer is one of the room: ${list}.`);
   }
   const extensions = commonExtensions(
     section,

@@ -78,7 +78,8 @@ export class HttpSession {
     });
     this.#etag = response.headers.get('etag') ?? this.#etag;
     const fragment = await response.text();
-    const sdp = withCredentials(previous, lineOf(fragment, 'ice-ufrag'), lineOf(fragment, 'ice-pwd'));
+    const [ufrag, password] = ['ice-ufrag', 'ice-pwd'].map((name) => lineOf(fragment, name));
+    const sdp = withCredentials(previous, ufrag, password);
     await this.pc.setRemoteDescription({ type: 'answer', sdp });
     this.#flushSoon();
   }
@@ -181,8 +182,11 @@ export class HttpSession {
    * @param {RequestInit & { headers?: Record<string, string> }} init
    */
   async #fetch(url, { headers = {}, ...init }) {
-    const authorization = this.token ? { authorization: `Bearer ${this.token}` } : {};
-    const response = await fetch(url, { ...init, headers: { ...headers, ...authorization } });
+    const all = new Headers(headers);
+    if (this.token) {
+      all.set('authorization', `Bearer ${this.token}`);
+    }
+    const response = await fetch(url, { ...init, headers: all });
     if (!response.ok) {
       const problem = await response.json().catch(() => ({}));
       const retry = Number(response.headers.get('retry-after'));

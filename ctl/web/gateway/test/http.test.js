@@ -23,7 +23,7 @@ async function problemOf(response) {
   return problem;
 }
 
-/** What does not hang on a session: method, path, body or headers, status, headers of the answer. */
+/** What needs no session: method, path, body or headers, status, headers of the answer. */
 const rows = [
   ['OPTIONS', '/whip/room', {}, 200, { 'accept-post': SDP, allow: /POST/ }],
   ['OPTIONS', '/whep/room', {}, 200, { 'accept-post': SDP }],
@@ -133,7 +133,8 @@ test('a session: made, changed, ended', async (t) => {
   assert.equal(member.transport.restarts, 0);
 
   for (const star of ['*', '"*"']) {
-    const response = await patch(RESTART.replace('ysXw', `new${star.length}`), { 'if-match': star });
+    const restart = RESTART.replace('ysXw', `new${star.length}`);
+    const response = await patch(restart, { 'if-match': star });
     assert.equal(response.status, 200);
     assert.equal(response.headers.get('content-type'), FRAGMENT);
     assert.notEqual(response.headers.get('etag'), etag);
@@ -143,8 +144,7 @@ test('a session: made, changed, ended', async (t) => {
     // The same credentials once more are no restart, and the old tag is no longer right.
     assert.equal((await patch(TRICKLE, { 'if-match': etag })).status, 412);
     const tag = response.headers.get('etag');
-    const again = RESTART.replace('ysXw', `new${star.length}`);
-    assert.equal((await patch(again, { 'if-match': tag })).status, 204);
+    assert.equal((await patch(restart, { 'if-match': tag })).status, 204);
   }
   assert.equal(member.transport.restarts, 2);
 
@@ -250,6 +250,8 @@ const troubles = [
   [refusal('too-fast'), 429],
   [new errors.InvalidParamsError('transport.produce', wire(-32602)), 422],
   [new errors.UnsupportedError('transport.produce', wire(-32005)), 422],
+  [new errors.ExistsError('transport.produce', wire(-32002)), 422],
+  [new errors.InvalidStateError('transport.connect', wire(-32003)), 409],
   [new errors.LimitError('transport.produce', wire(-32004)), 503],
   [new errors.DrainingError('router.create', wire(-32006)), 503],
   [new errors.NotFoundError('transport.produce', wire(-32001)), 409],
