@@ -52,7 +52,7 @@
     X(SEAL, "seal", "protect failed")                                                              \
     /* DTLS */                                                                                     \
     X(DTLS_INVALID, "dtls_invalid", "no DTLS records, or none that may come now")                  \
-    X(DTLS_STATE, "dtls_state", "the DTLS session has failed or is closed")              \
+    X(DTLS_STATE, "dtls_state", "the DTLS session has failed or is closed")                        \
     X(DTLS_FULL, "dtls_full", "ClientHello too long, or no memory for its fragments")              \
     /* RTCP */                                                                                     \
     X(RTCP_INVALID, "rtcp_invalid", "RTCP compound is malformed")                                  \
