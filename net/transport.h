@@ -34,8 +34,8 @@ void net_transport_local(struct transport *transport, bool rtcp, const struct ad
 /* SRTP keys for the first time, or anew. 0, -ENOMEM, -EINVAL. */
 int net_transport_set_keys(struct transport *transport, const struct srtp_keys *keys);
 
-/* Before its first producer or consumer: its own ssrc gets its place among what is sealed, which one
- * that is idle does without. 0, or as seal_add_out(). */
+/* Before its first producer or consumer: its own ssrc gets its place among what is sealed; an idle
+ * one does without. 0, or as seal_add_out(). */
 int net_transport_speak(struct transport *transport);
 
 /* What waited for the connection starts now: video with a key frame, for those who receive here,
