@@ -7,15 +7,11 @@ import { gstPeer, rises, startGateway, until } from './rig.js';
 for (const codec of ['VP8', 'H264']) {
   test(`${codec} and Opus from GStreamer to GStreamer`, async (t) => {
     const gateway = await startGateway(t);
-    const early = gstPeer(t, 'play', `${gateway.url}/whep/room`, '--codec', codec);
-    await until(() => !early.alive, 'the refusal of a room without a publisher');
-    assert.match(early.text, /HTTP 409/);
-
     const publisher = gstPeer(t, 'publish', `${gateway.url}/whip/room`, '--codec', codec);
     await until(() => publisher.last?.state === 'connected', 'the publisher to connect');
     const player = gstPeer(t, 'play', `${gateway.url}/whep/room`, '--codec', codec, '--restart');
     await until(() => player.last?.frames > 0, 'the first picture');
-    await rises(() => player.last.frames, 45, 'pictures decoded');
+    await rises(() => player.last.frames, 30, 'pictures decoded');
     await rises(() => player.last.samples, 50, 'audio buffers decoded');
     assert.equal(await player.stop(), 0, player.text);
     assert.equal(await publisher.stop(), 0, publisher.text);
