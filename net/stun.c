@@ -286,24 +286,21 @@ bool stun_is_transaction(const uint8_t *data, const uint8_t id[STUN_TRANSACTION_
 bool stun_mapped(const struct stun_message *message, const uint8_t *data, struct addr *out)
 {
     const uint8_t *value = data + message->mapped_at, *mask = data + STUN_COOKIE_AT;
+    uint8_t plain[16];
+    bool is_ipv4 = message->mapped_bytes == 8 && value[1] == 1;
+    bool is_ipv6 = message->mapped_bytes == 20 && value[1] == 2;
+    if (!is_ipv4 && !is_ipv6)
+        return false;
+    for (size_t i = 0; i < (is_ipv4 ? 4u : 16u); i++)
+        plain[i] = value[4 + i] ^ mask[i];
     struct addr addr;
     memset(&addr, 0, sizeof(addr));
-    uint8_t *ip;
-    size_t ip_bytes;
-    if (message->mapped_bytes == 8 && value[1] == 1) {
-        addr.in.sin_family = AF_INET;
-        ip = (uint8_t *)&addr.in.sin_addr;
-        ip_bytes = 4;
-    } else if (message->mapped_bytes == 20 && value[1] == 2) {
-        addr.in6.sin6_family = AF_INET6;
-        ip = addr.in6.sin6_addr.s6_addr;
-        ip_bytes = 16;
-    } else {
-        return false;
-    }
+    addr.sa.sa_family = is_ipv4 ? AF_INET : AF_INET6;
+    if (is_ipv4)
+        memcpy(&addr.in.sin_addr, plain, 4);
+    else
+        memcpy(&addr.in6.sin6_addr, plain, 16);
     addr_set_port(&addr, (uint16_t)(be16(value + 2) ^ be16(mask)));
-    for (size_t i = 0; i < ip_bytes; i++)
-        ip[i] = value[4 + i] ^ mask[i];
     *out = addr;
     return true;
 }
