@@ -294,6 +294,15 @@ static json_t *extensions_read(const struct fields *f)
     return jsonbuild_done(&out, fields_ok(f), f->err);
 }
 
+/* It goes into the SDP that applications write for other endpoints: a line break in it would be a
+ * line of the sender's own there. */
+static void refuse_controls(const struct fields *f, const char *key, const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            fields_fail(f, key, "a string without control characters");
+}
+
 static json_t *rtcp_read(const struct fields *f, const char *cname)
 {
     struct jsonbuild out = {json_object(), 0};
@@ -302,6 +311,7 @@ static json_t *rtcp_read(const struct fields *f, const char *cname)
     bool reduced_size = true, mux;
     fields_object(f, "rtcp", FIELD_OPTIONAL, &rtcp);
     fields_string(&rtcp, "cname", FIELD_OPTIONAL, 0, RTPPARAMS_CNAME_BYTES_MAX, &given);
+    refuse_controls(&rtcp, "cname", given);
     fields_bool(&rtcp, "reducedSize", FIELD_OPTIONAL, &reduced_size);
     if (fields_bool(&rtcp, "mux", FIELD_OPTIONAL, &mux))
         jsonbuild_put(&out, "mux", json_boolean(mux));
@@ -317,6 +327,7 @@ static bool put_text(const struct fields *f, const char *key, size_t max_bytes,
 {
     const char *text = "";
     fields_string(f, key, FIELD_OPTIONAL, 0, max_bytes, &text);
+    refuse_controls(f, key, text);
     if (text[0] == '\0')
         return false;
     jsonbuild_put(out, key, json_string(text));

@@ -92,6 +92,14 @@ static size_t put_padding(uint8_t *buffer, size_t bytes, size_t pad_bytes)
     return bytes + pad_bytes;
 }
 
+/* Where SRTP was agreed on nothing leaves without it, whoever asks. */
+static enum drop seal_rtp(const struct transport *transport, uint8_t *buffer, size_t *bytes)
+{
+    if (transport->seal != NULL)
+        return seal_protect_rtp(transport->seal, buffer, bytes);
+    return transport->srtp_wanted ? DROP_NOT_CONNECTED : DROP_NONE;
+}
+
 /* Writes one planned packet into a buffer; 0 bytes when it could not be encrypted. */
 static size_t write_item(struct worker *w, struct transport *transport,
                          const struct plan_item *item, size_t pad_bytes, uint8_t *buffer)
@@ -103,7 +111,7 @@ static size_t write_item(struct worker *w, struct transport *transport,
     put_send_values(w, transport, buffer, &out);
 
     size_t bytes = put_padding(buffer, out.bytes, pad_bytes);
-    if (transport->seal != NULL && seal_protect_rtp(transport->seal, buffer, &bytes) != DROP_NONE) {
+    if (seal_rtp(transport, buffer, &bytes) != DROP_NONE) {
         count_drop(w, DROP_SEAL);
         return 0;
     }
@@ -218,9 +226,7 @@ enum drop egress_resend(struct worker *w, struct consumer *consumer, const uint8
     put_send_values(w, transport, buffer, &out);
 
     size_t bytes = out.bytes;
-    enum drop why = DROP_NONE;
-    if (transport->seal != NULL)
-        why = seal_protect_rtp(transport->seal, buffer, &bytes);
+    enum drop why = seal_rtp(transport, buffer, &bytes);
     if (why != DROP_NONE) {
         io_egress_untake(w->io, buffer);
         return why;

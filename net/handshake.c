@@ -165,10 +165,18 @@ void handshake_may_begin(struct worker *w, struct transport *t)
     if (peer->role == DTLS_ROLE_AUTO || peer->dtls_state > DTLS_CONNECTING ||
         ice_selected(&peer->ice) == NULL)
         return;
+    if (peer->dtls_state == DTLS_NEW) /* as a server, too: who never says hello has failed */
+        timers_set(&w->timers, &peer->dtls_timer, w->now_us + DTLS_HANDSHAKE_US);
     enter(w, t, DTLS_CONNECTING);
     /* A full queue: the next check of the peer tries again, for its tuple is selected by then. */
     if (peer->role == DTLS_ROLE_CLIENT && peer->dtls == NULL && !peer->start_waits)
         peer->start_waits = queue(w, t, SLOT_NONE, 0);
+}
+
+/* A handshake record in the clear that begins with a ClientHello, or a part of one. RFC 9147 4. */
+static bool is_hello(const uint8_t *data, size_t bytes)
+{
+    return bytes > 13 && data[0] == 22 && be16(data + 3) == 0 && data[13] == 1;
 }
 
 enum drop handshake_receive(struct worker *w, struct transport *t, const struct datagram *dg,
@@ -180,6 +188,8 @@ enum drop handshake_receive(struct worker *w, struct transport *t, const struct 
         return DROP_DTLS_STATE;
     if (peer->dtls == NULL && peer->role == DTLS_ROLE_CLIENT)
         return DROP_DTLS_STATE; /* nothing was asked yet */
+    if (peer->dtls == NULL && peer->waiting_n == 0 && !is_hello(data, dg->bytes))
+        return DROP_DTLS_INVALID; /* is worth no session */
     /* What comes behind datagrams that wait, waits: a flight is fed in the order it came in. */
     if (peer->dtls != NULL && peer->waiting_n == 0 && !dtls_is_expensive(peer->dtls))
         return feed(w, t, data, dg->bytes);
@@ -191,6 +201,10 @@ enum drop handshake_receive(struct worker *w, struct transport *t, const struct 
 
 void handshake_expire(struct worker *w, struct transport *t)
 {
+    if (t->peer->dtls == NULL) {
+        enter(w, t, DTLS_FAILED);
+        return;
+    }
     dtls_expire(t->peer->dtls, w->now_us);
     follow_session(w, t);
 }

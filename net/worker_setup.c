@@ -47,8 +47,8 @@ static size_t arena_bytes(const struct worker_config *config)
            array_bytes(sizeof(struct transport), config->transports_max) +
            transports * sizeof(struct twcc_recorder) + /* touched where negotiated */
            array_bytes(sizeof(struct peer), config->transports_max) +
-           transports * sizeof(uint32_t) +         /* owing */
-           table_bytes(2 * (uint32_t)transports) + /* ICE fragments, old and new */
+           transports * sizeof(uint32_t) +             /* owing */
+           table_bytes(2 * (uint32_t)transports + 1) + /* ICE fragments, old and new */
            array_bytes(sizeof(struct producer), config->producers_max) +
            array_bytes(sizeof(struct consumer), config->consumers_max) +
            pool_bytes(sizeof(struct stream), (uint32_t)streams) +
@@ -82,7 +82,7 @@ static void take_arrays(struct worker *w)
     array_init(&w->peer_array, arena, sizeof(struct peer), config->transports_max);
     w->peers = (struct peer *)(void *)w->peer_array.items;
     w->owing = arena_take(arena, config->transports_max * sizeof *w->owing);
-    table_init(&w->fragments, arena, 2 * config->transports_max, random_next(&w->random));
+    table_init(&w->fragments, arena, 2 * config->transports_max + 1, random_next(&w->random));
     demux_init(&w->demux, arena, demux_entries(config), random_next(&w->random));
     table_init(&w->routes_in, arena, 2 * streams, random_next(&w->random));
     table_init(&w->routes_out, arena, 2 * config->consumers_max, random_next(&w->random));

@@ -4,6 +4,7 @@
  * time. worker.c is included for its steps. */
 #include "net/worker.c"
 
+#include "test/dtls_rig.h"
 #include "test/must.h"
 #include "test/net_rig.h"
 
@@ -68,11 +69,12 @@ static void open_socket(uint32_t index)
     run(&open);
 }
 
-static void begin(int engine)
+static void begin_with(int engine, const struct certificate *certificate)
 {
     struct worker_config config;
     struct addr local;
     rig_config(&config, rig_engines[engine], 8192, 0);
+    config.certificate = certificate;
     const struct io_config io_config = {
         .engine = config.engine, .sockets_max = config.sockets_max, .standing_max = 64};
     transports_n = producers_n = consumers_n = 0;
@@ -82,6 +84,11 @@ static void begin(int engine)
     sink_port = addr_port(&local);
     worker->now_us = clock_now_us();
     open_socket(0);
+}
+
+static void begin(int engine)
+{
+    begin_with(engine, NULL);
 }
 
 static void end(void)
@@ -465,6 +472,68 @@ START_TEST(full_compounds_end_with_their_producer)
 
 END_TEST
 
+/* ---- WebRTC ---- */
+
+static const struct ice_credentials credentials = {
+    .ufrag_bytes = 8, .pwd_bytes = 24, .ufrag = "fragment", .pwd = "password-of-24-bytes-ok!"};
+
+static void open_webrtc(void)
+{
+    struct command open = {.kind = COMMAND_TRANSPORT_OPEN, .index = transports_n++};
+    open.transport_open.kind = TRANSPORT_WEBRTC;
+    open.transport_open.webrtc =
+        (struct command_webrtc_open){.credentials = credentials, .sockets_n = 1, .sockets = {0}};
+    run(&open);
+    struct command connect = {.kind = COMMAND_TRANSPORT_CONNECT, .index = open.index};
+    connect.transport_connect.webrtc = (struct command_webrtc_connect){
+        .role = DTLS_ROLE_SERVER, .fingerprint.hash = FINGERPRINT_SHA256};
+    run(&connect);
+}
+
+/* A check of the peer, as if it had come to socket 0. */
+static void check(void)
+{
+    static const uint8_t id[STUN_TRANSACTION_BYTES] = {1, 2, 3};
+    uint16_t slot = slab_take(&worker->slab);
+    slab_receive(&worker->slab, slot);
+    struct addr remote = address_of(7);
+    size_t bytes =
+        stun_write_request(slab_packet(&worker->slab, slot), 512,
+                           &(struct stun_request){.transaction = id,
+                                                  .username = "fragment:theirs",
+                                                  .username_bytes = 15,
+                                                  .key = {credentials.pwd, credentials.pwd_bytes},
+                                                  .priority = 1,
+                                                  .use_candidate = true});
+    on_datagram(worker, &(struct io_event){.kind = IO_DATAGRAM,
+                                           .socket = worker->sockets[0].io,
+                                           .slot = slot,
+                                           .bytes = (uint16_t)bytes,
+                                           .remote = remote});
+}
+
+/* Media never comes, and an application that waits for it is told. */
+START_TEST(who_never_says_hello_has_failed)
+{
+    begin_with(_i, dtls_rig_certificate(DTLS_RIG_SERVER));
+    open_webrtc();
+    const struct peer *peer = worker->transports[0].peer;
+    check();
+    ck_assert_int_eq(peer->ice.state, ICE_COMPLETED);
+    ck_assert_int_eq(peer->dtls_state, DTLS_CONNECTING);
+    worker->now_us += DTLS_HANDSHAKE_US - 1;
+    check(); /* it is there, and checks on */
+    run_timers(worker);
+    ck_assert_int_eq(peer->dtls_state, DTLS_CONNECTING);
+    worker->now_us += 1;
+    run_timers(worker);
+    ck_assert_int_eq(peer->dtls_state, DTLS_FAILED);
+    answer();
+    end();
+}
+
+END_TEST
+
 Suite *net_turn_suite(void)
 {
     Suite *suite = suite_create("net_turn");
@@ -476,6 +545,7 @@ Suite *net_turn_suite(void)
     tcase_add_loop_test(rooms, a_turn_ends_though_there_is_more_to_send, 0, 2);
     tcase_add_loop_test(rooms, a_receiver_of_many_streams_is_served_in_slices, 0, 2);
     tcase_add_loop_test(rooms, what_has_waited_too_long_is_not_forwarded, 0, 2);
+    tcase_add_loop_test(rooms, who_never_says_hello_has_failed, 0, 2);
     suite_add_tcase(suite, rooms);
     TCase *reports = tcase_create("reports");
     tcase_add_loop_test(reports, opus_is_told_the_loss_of_those_who_still_report, 0, 4);
