@@ -70,7 +70,7 @@ storm uring 1.2 60
 storm mmsg 1.3 60
 memory
 
-# 500 peers at once, while a room is forwarded at 50,000 packets/s: the targets of an idle transport.
+# 500 peers at once while a room is forwarded at 50,000 packets/s; the targets of an idle transport.
 if ! sanitized; then
   storm uring 1.3 500 100 50000
   memory
