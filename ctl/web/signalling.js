@@ -58,6 +58,8 @@ export class Signalling {
     const why = this.#refusal(request, address);
     if (why) {
       socket.on('error', () => {});
+      // A peer that does not close its half would keep the file descriptor for good.
+      socket.once('finish', () => socket.destroy());
       socket.end(`HTTP/1.1 ${why}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
       return;
     }
