@@ -57,8 +57,8 @@ export function writeAnswer(offer, media, transport) {
 }
 
 /**
- * Whether a text that somebody else chose may stand in a line of SDP: one that breaks the line could
- * say anything, candidates included.
+ * Whether a text that somebody else chose may stand in a line of SDP: one that breaks the line
+ * could say anything, candidates included.
  * @param {unknown} text
  * @returns {text is string}
  */

@@ -82,6 +82,10 @@ export class Gateway {
    * @param {Target} target
    */
   async #answer(request, response, url, target) {
+    // A preflight is the browser's doing, and costs nothing.
+    if (request.method !== 'OPTIONS' && !this.rates.take(request.socket.remoteAddress ?? '')) {
+      throw new Problem(429, 'Too many requests from your address.', { 'retry-after': '1' });
+    }
     if (!Rooms.isName(target.room)) {
       throw new Problem(404, 'A room is named by 1 to 64 letters, digits, - and _.');
     }
@@ -151,9 +155,6 @@ export class Gateway {
    */
   async #post(request, response, url, { action, room }) {
     const address = request.socket.remoteAddress ?? '';
-    if (!this.rates.take(address)) {
-      throw new Problem(429, 'Too many requests from your address.', { 'retry-after': '1' });
-    }
     this.tokens.check(request.headers.authorization, action, room);
     mustAccept(request, SDP);
     const sdp = await readBody(request, SDP, this.limits.offerBytes);

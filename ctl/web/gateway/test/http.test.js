@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errors } from 'sluice-client';
 import { offers } from './corpus.js';
+import { Rates } from '../rates.js';
 import { FRAGMENT, SDP, startGateway } from './rig.js';
 
 const SEND = offers.get('chromium-sendonly');
@@ -238,6 +239,24 @@ test('limits: of sessions, of an address, of its rate', async (t) => {
       assert.equal((await post('/whip/room', SEND)).status, 201);
     }
   }
+});
+
+test('the rate of an address is for every request but OPTIONS', async (t) => {
+  const { call } = await startGateway(t, { limits: { postsPerSecond: 0.001, postsBurst: 3 } });
+  assert.equal((await call('GET', '/whip/room')).status, 204);
+  assert.equal((await call('DELETE', '/whip/room/guess')).status, 404);
+  const guess = { body: TRICKLE, type: FRAGMENT };
+  assert.equal((await call('PATCH', '/whip/room/guess', guess)).status, 404);
+  for (const method of ['GET', 'PATCH', 'DELETE', 'POST']) {
+    assert.equal((await call(method, '/whip/room/guess')).status, 429, method);
+  }
+  assert.equal((await call('OPTIONS', '/whip/room')).status, 200);
+});
+
+test('an IPv6 network is one address for the rate', () => {
+  const rates = new Rates(0.001, 1);
+  assert.ok(rates.take('2001:db8::1') && rates.take('2001:db8:0:1::1') && rates.take('192.0.2.1'));
+  assert.ok(!rates.take('2001:db8::2') && !rates.take('::ffff:192.0.2.1'));
 });
 
 const refusal = (code) => Object.assign(new Error('No.'), { name: 'Refusal', code });
