@@ -198,17 +198,25 @@ export class Gateway {
     const tags = given.split(',').map((tag) => tag.trim());
     // RFC 9725 4.3.3 writes * for a restart, and in its examples "*".
     const isAny = tags.includes('*') || tags.includes('"*"');
-    if (!isAny && !tags.includes(session.etag)) {
-      throw new Problem(412, 'This is not the ICE session that the session has now.');
-    }
+    const mustMatch = () => {
+      if (!isAny && !tags.includes(session.etag)) {
+        throw new Problem(412, 'This is not the ICE session that the session has now.');
+      }
+    };
+    mustMatch();
     const { usernameFragment } = fragment;
-    if (usernameFragment === undefined || !session.isRestart(usernameFragment)) {
+    // Again when its turn comes: a restart that was under way has changed the tag by then.
+    const restarted =
+      usernameFragment !== undefined && session.isRestart(usernameFragment)
+        ? await session.restartIce(usernameFragment, mustMatch)
+        : undefined;
+    if (!restarted) {
       // The relay is ICE-lite: it answers checks, from wherever they come, and sends none.
       send(response, 204, {});
       return;
     }
-    const body = await session.restartIce(usernameFragment);
-    send(response, 200, { 'content-type': FRAGMENT, etag: session.etag }, body);
+    const { body, etag } = restarted;
+    send(response, 200, { 'content-type': FRAGMENT, etag }, body);
   }
 
   /**

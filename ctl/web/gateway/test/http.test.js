@@ -160,6 +160,30 @@ test('a session: made, changed, ended', async (t) => {
   assert.equal((await patch(TRICKLE, { 'if-match': '*' })).status, 404);
 });
 
+test('of two restarts at once with one tag, one is done', async (t) => {
+  const { call, post, rooms } = await startGateway(t);
+  const made = await post('/whip/room', SEND);
+  const [{ transport }] = rooms.get('room').members;
+  const { restartIce } = transport;
+  transport.restartIce = async function () {
+    await sleep(100); // both requests are there by then
+    return restartIce.call(this);
+  };
+  const restart = (ufrag, tag) => {
+    const body = RESTART.replace('ysXw', ufrag);
+    const location = made.headers.get('location');
+    return call('PATCH', location, { body, type: FRAGMENT, 'if-match': tag });
+  };
+  const statuses = async (...asked) =>
+    (await Promise.all(asked)).map(({ status }) => status).sort();
+  const tag = made.headers.get('etag');
+  assert.deepEqual(await statuses(restart('one1', tag), restart('two2', tag)), [200, 412]);
+  assert.equal(transport.restarts, 1);
+  // The same one twice, for any tag: the second finds it done.
+  assert.deepEqual(await statuses(restart('new3', '*'), restart('new3', '*')), [200, 204]);
+  assert.equal(transport.restarts, 2);
+});
+
 test('a viewer: consumers are paused until the media is connected', async (t) => {
   const { post, rooms, gateway } = await startGateway(t);
   const publisher = await rooms.withStreams('room');
