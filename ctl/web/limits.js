@@ -8,7 +8,7 @@ export const defaultLimits = {
   producersPerMember: 6,
   /** WebSocket connections, those that have not joined included. */
   connections: 1000,
-  /** Of these, from one address. */
+  /** Of these, from one address; an IPv6 /64 is one. */
   connectionsPerAddress: 100,
   messageBytes: 128 * 1024,
   /** Messages of one connection: so many a second, and so many at once. */

@@ -30,6 +30,8 @@ export class Session extends EventEmitter {
   #transports = new Map();
   /** @type {Map<string, Consumer>} */
   #consumers = new Map();
+  /** @type {Set<string>} producers whose consumer is being made */
+  #consuming = new Set();
   /** @type {import('sluice-client').types.RtpCapabilities | undefined} */
   #rtpCapabilities;
   #joining = false;
@@ -264,6 +266,10 @@ export class Session extends EventEmitter {
       throw new Refusal('not-found', 'There is no such stream.');
     }
     const { producer } = entry;
+    if (this.#consuming.has(producer.id)) {
+      // It is not among the older ones yet: requests at once would make any number of them.
+      throw new Refusal('wrong-state', 'That stream is being asked for already.');
+    }
     for (const older of [...this.#consumers.values()]) {
       if (older.producerId === producer.id) {
         older.close(); // the answer was lost with the connection
@@ -272,11 +278,17 @@ export class Session extends EventEmitter {
     if (!this.#me().room.router.canConsume({ producerId: producer.id, rtpCapabilities })) {
       throw new Refusal('bad-request', 'This browser cannot play that stream.');
     }
-    const consumer = await transport.consume({
-      producerId: producer.id,
-      rtpCapabilities,
-      paused: true, // until the page is ready: the first key frame is not wasted
-    });
+    this.#consuming.add(producer.id);
+    let consumer;
+    try {
+      consumer = await transport.consume({
+        producerId: producer.id,
+        rtpCapabilities,
+        paused: true, // until the page is ready: the first key frame is not wasted
+      });
+    } finally {
+      this.#consuming.delete(producer.id);
+    }
     if (consumer.closed) {
       throw new Refusal('not-found', 'That stream has just ended.');
     }

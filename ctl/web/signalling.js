@@ -4,6 +4,7 @@
 //   page -> server  {id, method, params}      server -> page  {id, result} or {id, error}
 //                                                             {event, data}
 import { WebSocket, WebSocketServer } from 'ws';
+import { addressKey } from './address.js';
 import { Rate } from './rate.js';
 import { Refusal } from './refusal.js';
 import { Session } from './session.js';
@@ -18,7 +19,7 @@ const CLOSE_RESTART = 1012;
 
 export class Signalling {
   #sockets;
-  /** @type {Map<string, number>} connections by address */
+  /** @type {Map<string, number>} connections by addressKey() */
   #addresses = new Map();
   /** @type {Map<string, Session>} those with a member, by their token */
   #sessions = new Map();
@@ -54,10 +55,12 @@ export class Signalling {
    * @param {Buffer} head
    */
   upgrade(request, socket, head) {
-    const address = socket.remoteAddress ?? '';
+    const address = addressKey(socket.remoteAddress);
     const why = this.#refusal(request, address);
     if (why) {
       socket.on('error', () => {});
+      // A peer that does not close its half would keep the file descriptor for good.
+      socket.once('finish', () => socket.destroy());
       socket.end(`HTTP/1.1 ${why}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
       return;
     }

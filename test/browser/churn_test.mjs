@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Join, mute, unmute, leave and join again, 20 times over, by every way out that there is; somebody
-// who stays sees all of it, and nothing is left in the relay.
+// who stays sees all of it, a third who only watches loses nothing of the others, and nothing is
+// left in the relay.
 import {
   allDecode,
   check,
@@ -29,6 +30,13 @@ await test(async () => {
   const ada = await joinAs(browser, server.url, 'Ada', { wants: ['test'] });
   await checkSoon('Ada is in the room', inRoom(ada));
 
+  const cleo = await joinAs(browser, server.url, 'Cleo', { wants: [] });
+  await checkSoon('Cleo is in the room', inRoom(cleo));
+  const memberId = (page) => page.evaluate(() => globalThis.sluiceCall.memberId);
+  const cleoId = await memberId(cleo);
+  const adas = ['Ada test-picture', 'Ada test-sound'];
+  const bens = ['Ben camera', 'Ben microphone'];
+
   let ben = await joinAs(browser, server.url, 'Ben');
   const tile = ada.locator('.tile', { hasText: 'Ben' });
   const muted = (yes) => async () =>
@@ -36,13 +44,16 @@ await test(async () => {
   for (let round = 1; round <= ROUNDS; round++) {
     const ok = [
       await until(inRoom(ben)),
-      await until(() => allDecode(ada, ['Ben camera', 'Ben microphone']), 30_000),
-      await until(() => allDecode(ben, ['Ada test-picture', 'Ada test-sound']), 30_000),
+      await until(() => allDecode(ada, bens), 30_000),
+      await until(() => allDecode(ben, adas), 30_000),
     ];
     await ben.click('#mute');
     ok.push(await until(muted(true)));
     await ben.click('#mute');
-    ok.push(await until(muted(false)));
+    ok.push(
+      await until(muted(false)),
+      await until(() => allDecode(cleo, [...adas, ...bens]), 30_000),
+    );
 
     if (round % 5 === 0) {
       // The tab is closed, without a word.
@@ -62,26 +73,27 @@ await test(async () => {
       );
       await ben.click('#join');
     }
+    ok.push(await until(() => allDecode(cleo, adas))); // Ben's way out does not matter to her
     check(`round ${round}`, ok.every((one) => one === true), ok.filter((one) => one !== true));
   }
 
   // A WebSocket that breaks takes nobody out: the page comes back as the member that it was.
   await until(inRoom(ben));
-  await until(() => allDecode(ada, ['Ben camera', 'Ben microphone']));
-  const before = await ben.evaluate(() => globalThis.sluiceCall.memberId);
+  await until(() => allDecode(ada, bens));
+  const before = await memberId(ben);
   await ben.evaluate(() => globalThis.sluiceCall.signal.restart());
   await checkSoon('Ben is back after the loss of the WebSocket', inRoom(ben));
-  const after = await ben.evaluate(() => globalThis.sluiceCall.memberId);
+  const after = await memberId(ben);
   check('as the same member', after === before);
-  await checkSoon('and was heard all the time', () =>
-    allDecode(ada, ['Ben camera', 'Ben microphone']),
-  );
+  await checkSoon('and was heard all the time', () => allDecode(ada, bens));
   await ben.evaluate(() => globalThis.sluiceCall.wire.restartIce());
-  await checkSoon('media goes on after a restart of ICE', () =>
-    allDecode(ben, ['Ada test-picture', 'Ada test-sound']),
-  );
+  await checkSoon('media goes on after a restart of ICE', () => allDecode(ben, adas));
   check('one Ben', (await tile.count()) === 1);
 
+  await checkSoon('Cleo has been there all the time', () => allDecode(cleo, [...adas, ...bens]));
+  check('as the member that she was', (await memberId(cleo)) === cleoId);
+
+  await cleo.click('#leave');
   await ada.click('#leave');
   await ben.click('#leave');
   await checkSoon('nothing is left in the relay', isEmpty);

@@ -56,12 +56,31 @@ export function writeAnswer(offer, media, transport) {
   return { sdp, bundle: { mids, kind: accepted[0].type, payloads: accepted[0].payloads } };
 }
 
+/**
+ * Whether a text that somebody else chose may stand in a line of SDP: one that breaks the line
+ * could say anything, candidates included.
+ * @param {unknown} text
+ * @returns {text is string}
+ */
+export const isWord = (text) => typeof text === 'string' && /^[\x21-\x7e]{1,64}$/.test(text);
+
+/**
+ * The last guard before the line is written; whoever made the text has to see to it before.
+ * @param {string} text
+ */
+function word(text) {
+  if (!isWord(text)) {
+    throw new TypeError('an SDP answer with something that is no word of SDP');
+  }
+  return text;
+}
+
 const connection = { version: 4, ip: '0.0.0.0' };
 
 /** @param {OfferMedia} offered */
 function rejected({ kind, mid, section: { protocol, payloads } }) {
   const common = { type: kind, port: 0, protocol, payloads: String(payloads ?? '0') };
-  return { ...common, connection, mid, rtp: [], fmtp: [], direction: 'inactive' };
+  return { ...common, connection, mid: word(mid), rtp: [], fmtp: [], direction: 'inactive' };
 }
 
 /**
@@ -89,9 +108,9 @@ function section(offered, media, offer, transport) {
     iceOptions: 'ice2',
     fingerprint: { type: fingerprint.algorithm, hash: fingerprint.value },
     setup: offer.setup,
-    mid,
+    mid: word(mid),
     direction,
-    ...(stream && { msid: [{ id: 'sluice', appdata: stream.track }] }),
+    ...(stream && { msid: [{ id: 'sluice', appdata: word(stream.track) }] }),
     rtcpMux: 'rtcp-mux',
     rtcpRsize: 'rtcp-rsize',
     ext: extensions.map(({ id: value, uri }) => ({ value, uri })),
@@ -127,7 +146,8 @@ function fmtp({ payloadType: payload }, theirs) {
 }
 
 /** @param {NonNullable<AnswerMedia['stream']>} stream */
-function ssrcLines({ ssrc, rtx, cname: value }) {
+function ssrcLines({ ssrc, rtx, cname }) {
+  const value = word(cname);
   const ids = rtx ? [ssrc, rtx.ssrc] : [ssrc];
   return {
     ssrcs: ids.map((id) => ({ id, attribute: 'cname', value })),

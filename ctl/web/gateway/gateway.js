@@ -82,6 +82,10 @@ export class Gateway {
    * @param {Target} target
    */
   async #answer(request, response, url, target) {
+    // A preflight is the browser's doing, and costs nothing.
+    if (request.method !== 'OPTIONS' && !this.rates.take(request.socket.remoteAddress ?? '')) {
+      throw new Problem(429, 'Too many requests from your address.', { 'retry-after': '1' });
+    }
     if (!Rooms.isName(target.room)) {
       throw new Problem(404, 'A room is named by 1 to 64 letters, digits, - and _.');
     }
@@ -151,9 +155,6 @@ export class Gateway {
    */
   async #post(request, response, url, { action, room }) {
     const address = request.socket.remoteAddress ?? '';
-    if (!this.rates.take(address)) {
-      throw new Problem(429, 'Too many requests from your address.', { 'retry-after': '1' });
-    }
     this.tokens.check(request.headers.authorization, action, room);
     mustAccept(request, SDP);
     const sdp = await readBody(request, SDP, this.limits.offerBytes);
@@ -197,17 +198,25 @@ export class Gateway {
     const tags = given.split(',').map((tag) => tag.trim());
     // RFC 9725 4.3.3 writes * for a restart, and in its examples "*".
     const isAny = tags.includes('*') || tags.includes('"*"');
-    if (!isAny && !tags.includes(session.etag)) {
-      throw new Problem(412, 'This is not the ICE session that the session has now.');
-    }
+    const mustMatch = () => {
+      if (!isAny && !tags.includes(session.etag)) {
+        throw new Problem(412, 'This is not the ICE session that the session has now.');
+      }
+    };
+    mustMatch();
     const { usernameFragment } = fragment;
-    if (usernameFragment === undefined || !session.isRestart(usernameFragment)) {
+    // Again when its turn comes: a restart that was under way has changed the tag by then.
+    const restarted =
+      usernameFragment !== undefined && session.isRestart(usernameFragment)
+        ? await session.restartIce(usernameFragment, mustMatch)
+        : undefined;
+    if (!restarted) {
       // The relay is ICE-lite: it answers checks, from wherever they come, and sends none.
       send(response, 204, {});
       return;
     }
-    const body = await session.restartIce(usernameFragment);
-    send(response, 200, { 'content-type': FRAGMENT, etag: session.etag }, body);
+    const { body, etag } = restarted;
+    send(response, 200, { 'content-type': FRAGMENT, etag }, body);
   }
 
   /**

@@ -6,7 +6,7 @@ export const defaultLimits = {
   sessions: 1000,
   /** Of these, from one address. Viewers behind one proxy or NAT share one. */
   sessionsPerAddress: 200,
-  /** POST requests of one address: so many a second, and so many at once. */
+  /** Requests of one address, all but OPTIONS: so many a second, and so many at once. */
   postsPerSecond: 20,
   postsBurst: 100,
   /** An offer of a browser has 3 to 10 KiB. */

@@ -3,6 +3,7 @@
 // own payload types and extension ids, since it was the viewer who made the offer.
 import { randomInt } from 'node:crypto';
 import { codecFits } from 'sluice-client';
+import { isWord } from './answer.js';
 import { codecsOf, commonFeedback, isRtx, rtxOf } from './codecs.js';
 import { commonExtensions } from './extensions.js';
 import { unprocessable } from './problem.js';
@@ -134,7 +135,8 @@ function planSection({ mid, section }, offer, producer, ssrcs) {
   }
   const ssrc = newSsrc(ssrcs);
   const encoding = codecs.some(isRtx) ? { ssrc, rtx: { ssrc: newSsrc(ssrcs) } } : { ssrc };
-  const cname = consumable.rtcp?.cname;
+  const theirs = consumable.rtcp?.cname; // a page's, verbatim
+  const cname = isWord(theirs) ? theirs : undefined;
   const rtpParameters = {
     mid,
     codecs,
@@ -148,7 +150,7 @@ function planSection({ mid, section }, offer, producer, ssrcs) {
       direction: 'sendonly',
       codecs,
       extensions,
-      stream: { ...encoding, cname: cname || producer.id, track: `${kind}-${producer.id}` },
+      stream: { ...encoding, cname: cname ?? producer.id, track: `${kind}-${producer.id}` },
     },
   };
 }

@@ -78,10 +78,16 @@ export class Session {
   /**
    * One after the other: the last one's credentials hold.
    * @param {string} usernameFragment  the client's new one
-   * @returns {Promise<string>} the fragment that answers it
+   * @param {() => void} check  throws where the one before has left nothing to restart
+   * @returns {Promise<{ body: string, etag: string } | undefined>} the fragment that answers it and
+   *   its tag; undefined: the one before has had these credentials
    */
-  restartIce(usernameFragment) {
+  restartIce(usernameFragment, check) {
     const done = this.#queue.then(async () => {
+      check();
+      if (!this.isRestart(usernameFragment)) {
+        return undefined;
+      }
       const { bundle } = this;
       const transport = this.#transport;
       if (!transport || !bundle) {
@@ -90,7 +96,7 @@ export class Session {
       await transport.restartIce();
       this.#remoteFragment = usernameFragment;
       this.#etag = newTag();
-      return writeFragment(transport, bundle);
+      return { body: writeFragment(transport, bundle), etag: this.#etag };
     });
     this.#queue = done.catch(() => {}); // whoever asked for it hears of it
     return done;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // All sessions, by id: how offers become sessions, and how many there may be.
+import { addressKey } from '../address.js';
 import { writeAnswer } from './answer.js';
 import { readOffer } from './offer.js';
 import { chooseStreams, planPlay } from './play.js';
@@ -26,7 +27,7 @@ const SOURCES = { audio: 'microphone', video: 'camera' };
 export class Sessions {
   /** @type {Map<string, Session>} */
   #sessions = new Map();
-  /** @type {Map<string, number>} */
+  /** @type {Map<string, number>} by addressKey() */
   #addresses = new Map();
 
   /**
@@ -148,10 +149,11 @@ export class Sessions {
 
   /**
    * A place among the sessions, those that are being made included.
-   * @param {string} address
+   * @param {string} from
    * @returns {() => void} gives it back
    */
-  #reserve(address) {
+  #reserve(from) {
+    const address = addressKey(from);
     const mine = this.#addresses.get(address) ?? 0;
     if (mine >= this.limits.sessionsPerAddress) {
       throw new Problem(429, 'Your address has as many sessions as it may.', {

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errors } from 'sluice-client';
 import { offers } from './corpus.js';
+import { Rates } from '../rates.js';
 import { FRAGMENT, SDP, startGateway } from './rig.js';
 
 const SEND = offers.get('chromium-sendonly');
@@ -159,6 +160,30 @@ test('a session: made, changed, ended', async (t) => {
   assert.equal((await patch(TRICKLE, { 'if-match': '*' })).status, 404);
 });
 
+test('of two restarts at once with one tag, one is done', async (t) => {
+  const { call, post, rooms } = await startGateway(t);
+  const made = await post('/whip/room', SEND);
+  const [{ transport }] = rooms.get('room').members;
+  const { restartIce } = transport;
+  transport.restartIce = async function () {
+    await sleep(100); // both requests are there by then
+    return restartIce.call(this);
+  };
+  const restart = (ufrag, tag) => {
+    const body = RESTART.replace('ysXw', ufrag);
+    const location = made.headers.get('location');
+    return call('PATCH', location, { body, type: FRAGMENT, 'if-match': tag });
+  };
+  const statuses = async (...asked) =>
+    (await Promise.all(asked)).map(({ status }) => status).sort();
+  const tag = made.headers.get('etag');
+  assert.deepEqual(await statuses(restart('one1', tag), restart('two2', tag)), [200, 412]);
+  assert.equal(transport.restarts, 1);
+  // The same one twice, for any tag: the second finds it done.
+  assert.deepEqual(await statuses(restart('new3', '*'), restart('new3', '*')), [200, 204]);
+  assert.equal(transport.restarts, 2);
+});
+
 test('a viewer: consumers are paused until the media is connected', async (t) => {
   const { post, rooms, gateway } = await startGateway(t);
   const publisher = await rooms.withStreams('room');
@@ -238,6 +263,24 @@ test('limits: of sessions, of an address, of its rate', async (t) => {
       assert.equal((await post('/whip/room', SEND)).status, 201);
     }
   }
+});
+
+test('the rate of an address is for every request but OPTIONS', async (t) => {
+  const { call } = await startGateway(t, { limits: { postsPerSecond: 0.001, postsBurst: 3 } });
+  assert.equal((await call('GET', '/whip/room')).status, 204);
+  assert.equal((await call('DELETE', '/whip/room/guess')).status, 404);
+  const guess = { body: TRICKLE, type: FRAGMENT };
+  assert.equal((await call('PATCH', '/whip/room/guess', guess)).status, 404);
+  for (const method of ['GET', 'PATCH', 'DELETE', 'POST']) {
+    assert.equal((await call(method, '/whip/room/guess')).status, 429, method);
+  }
+  assert.equal((await call('OPTIONS', '/whip/room')).status, 200);
+});
+
+test('an IPv6 network is one address for the rate', () => {
+  const rates = new Rates(0.001, 1);
+  assert.ok(rates.take('2001:db8::1') && rates.take('2001:db8:0:1::1') && rates.take('192.0.2.1'));
+  assert.ok(!rates.take('2001:db8::2') && !rates.take('::ffff:192.0.2.1'));
 });
 
 const refusal = (code) => Object.assign(new Error('No.'), { name: 'Refusal', code });

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Tests of the WHIP and WHEP gateway without a WebRTC stack; ctest's gateway. Prints "N passed, M
-# failed"; 77: no npm here. With SLUICE_BIN, damaged offers go to that relay, too.
+# Tests of the WHIP and WHEP gateway, and of signalling, without a WebRTC stack; ctest's gateway.
+# Prints "N passed, M failed"; 77: no npm here. With SLUICE_BIN, damaged offers go to that relay,
+# too.
 set -euo pipefail
 cd "$(dirname "$0")/../../../.."
 . ctl/node/node.sh
@@ -14,7 +15,8 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-node --test --test-reporter=spec ctl/web/gateway/test/*.test.js >"$log" 2>&1 || status=$?
+tests=(ctl/web/test/*.test.js ctl/web/gateway/test/*.test.js)
+node --test --test-reporter=spec "${tests[@]}" >"$log" 2>&1 || status=$?
 sum() {
   awk -v names="^($1)$" '$1 == "ℹ" && $2 ~ names {n += $3} END {print n + 0}' "$log"
 }

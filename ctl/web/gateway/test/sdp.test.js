@@ -161,6 +161,37 @@ test('a viewer with a data channel gets the audio, and no data channel', async (
   );
 });
 
+test('a publisher cannot write lines into the answer of its viewers', async () => {
+  const evil = 'x\r\na=candidate:1 1 udp 1 198.51.100.1 9 typ host';
+  const offer = readOffer(offers.get('chromium-recvonly'), defaultLimits);
+  for (const cname of [evil, 'a\nb', 'a b', '', 'x'.repeat(65), undefined]) {
+    const { producers } = await roomOf();
+    for (const { producer } of producers.values()) {
+      producer.consumableRtpParameters.rtcp = { cname };
+    }
+    const { consumers, answer } = planPlay(offer, chooseStreams(producers.values()));
+    const { sdp } = writeAnswer(offer, answer, new FakeTransport());
+    assert.doesNotMatch(sdp, /198\.51/);
+    for (const { ssrcs } of parse(sdp).media) {
+      assert.ok(ssrcs.every(({ value }) => producers.has(String(value))), sdp);
+    }
+    assert.ok(consumers.every(({ rtpParameters }) => rtpParameters.rtcp.cname === undefined));
+  }
+  // What gets past that is not written.
+  const streams = chooseStreams((await roomOf()).producers.values());
+  for (const part of ['cname', 'track']) {
+    const { answer } = planPlay(offer, streams);
+    answer[0].stream[part] = evil;
+    assert.throws(() => writeAnswer(offer, answer, new FakeTransport()), TypeError);
+  }
+});
+
+async function roomOf() {
+  const rooms = new FakeRooms();
+  await rooms.withStreams('room');
+  return rooms.get('room');
+}
+
 test('streams of one member go together; WHIP comes before pages', async () => {
   const rooms = new FakeRooms();
   await rooms.withStreams('room', ['audio', 'video'], 'whip');
