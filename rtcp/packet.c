@@ -59,7 +59,8 @@ bool rtcp_reader_next(struct rtcp_reader *reader, struct rtcp_packet *packet)
         .type = data[at + 1],
         .count = data[at] & 0x1f,
         .at = (uint16_t)at,
-        .bytes = (uint16_t)(length - padding_bytes(data, at, length)),
+        /* Whole words: the one to three bytes of a browser's padding stay behind what is read. */
+        .bytes = (uint16_t)(length - padding_bytes(data, at, length) / 4 * 4),
     };
     reader->at += length;
     return true;
