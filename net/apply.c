@@ -457,6 +457,8 @@ static int apply(struct worker *w, const struct command *command, struct outcome
     case COMMAND_STOP:
         w->stopping = true;
         return 0;
+    case COMMAND_READER_ADD:
+    case COMMAND_READER_REMOVE:
     case COMMAND_NONE:
     case COMMAND_KIND_N:
         break;

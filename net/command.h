@@ -47,6 +47,8 @@ enum command_kind {
     COMMAND_PRODUCER_CLOSE, /* its consumers must have been closed before */
     COMMAND_PRODUCER_PAUSE,
     COMMAND_PRODUCER_RESUME,
+    COMMAND_READER_ADD,    /* of a producer: a mirror of it on another worker gets its packets */
+    COMMAND_READER_REMOVE, /* -ENOENT: is not (any more) there */
     COMMAND_CONSUMER_OPEN,
     COMMAND_CONSUMER_CLOSE,
     COMMAND_CONSUMER_PAUSE,
@@ -175,8 +177,26 @@ struct producer_encoding {
     char rid[RTP_RID_BYTES_MAX];
 };
 
+/* A producer's mirror on another worker stands for it to the consumers there: opened, paused and
+ * closed as a producer, with an index among that worker's producers. Its packets come from the
+ * producer's worker once COMMAND_READER_ADD has told that one. `serial` is the mirror's: what is
+ * still under way to or from a mirror that has been closed is known by it. */
+struct producer_source {
+    bool elsewhere; /* this is a mirror, and the rest says of what; else zero */
+    uint16_t worker;
+    uint32_t producer;
+    uint32_t serial; /* not 0; of the control thread, never used twice */
+};
+
+struct command_reader { /* the mirror's place and serial */
+    uint16_t worker;
+    uint32_t producer;
+    uint32_t serial;
+};
+
 struct command_producer_open {
-    uint32_t transport;
+    struct producer_source source;
+    uint32_t transport; /* not a mirror's */
     enum media_kind kind;
     bool paused;
     bool nack, pli, fir; /* what we may send upstream */
@@ -222,6 +242,7 @@ struct command {
         struct command_transport_bitrate transport_bitrate;
         struct command_producer_open producer_open;
         struct command_consumer_open consumer_open;
+        struct command_reader reader; /* ADD and REMOVE; `index` is the producer's */
         struct command_trace_events trace_events;
         enum object_kind stats; /* of which kind of object `index` is */
     };

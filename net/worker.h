@@ -89,6 +89,10 @@ struct worker;
 
 /* Control thread. 0 or -errno; nothing is left behind. */
 int worker_init(struct worker **worker, const struct worker_config *config);
+/* Makes the ways between the workers of a process; `workers[i]` has index i. Once, after all have
+ * been initialised and before any is started; not needed with one. All must have ended before the
+ * first exits. 0, -ENOMEM. */
+int worker_link(struct worker *const *workers, uint32_t workers_n);
 int worker_start(struct worker *worker); /* its thread begins */
 void worker_stop(struct worker *worker); /* posts COMMAND_STOP and joins; bounded */
 void worker_exit(struct worker *worker);

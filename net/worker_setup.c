@@ -188,6 +188,13 @@ static void *worker_begin(void *argument)
     return NULL;
 }
 
+int worker_link(struct worker *const *workers, uint32_t workers_n)
+{
+    for (uint32_t i = 0; i < workers_n; i++)
+        ASSERT(!workers[i]->started && workers[i]->config.index == i);
+    return 0;
+}
+
 int worker_start(struct worker *w)
 {
     ASSERT(!w->started);
