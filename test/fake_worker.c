@@ -306,6 +306,8 @@ static int apply(struct worker *worker, const struct command *command, struct ou
         return transport_tell(worker, command);
     case COMMAND_PRODUCER_PAUSE:
     case COMMAND_PRODUCER_RESUME:
+    case COMMAND_READER_ADD:
+    case COMMAND_READER_REMOVE:
         return object_at(worker, OBJECT_PRODUCER, index) ? 0 : -ENOENT;
     case COMMAND_CONSUMER_PAUSE:
     case COMMAND_CONSUMER_RESUME:
