@@ -32,6 +32,9 @@
     X(RTX_EMPTY, "rtx_empty", "RTX packet without original sequence number (probing)")             \
     X(RTX_UNKNOWN, "rtx_unknown", "RTX payload type or stream without its media stream")           \
     X(PAUSED, "paused", "producer is paused")                                                      \
+    X(READER_FULL, "reader_full",                                                                  \
+      "another worker of the room lags behind by all that may be under way to it")                 \
+    X(STALE, "stale", "another worker's packet had left its slot before it was forwarded")         \
     X(BATCH_FULL, "batch_full", "more packets in one turn than a batch holds")                     \
     /* STUN */                                                                                     \
     X(STUN_INVALID, "stun_invalid", "malformed STUN message, or its fingerprint is wrong")         \

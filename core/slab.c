@@ -60,11 +60,12 @@ static int map_books(struct slab *slab)
     slab->warm_next = base_map(slab->slots_n * sizeof(*slab->warm_next));
     slab->warm_prev = base_map(slab->slots_n * sizeof(*slab->warm_prev));
     slab->idle_since = base_map(slab->slots_n * sizeof(*slab->idle_since));
+    slab->shared = base_map(COLD_WORDS * sizeof(*slab->shared));
     slab->cold = base_map(COLD_WORDS * sizeof(*slab->cold));
     slab->cold_any = base_map(COLD_ANY_WORDS * sizeof(*slab->cold_any));
     slab->touched = base_map(COLD_WORDS * sizeof(*slab->touched));
     bool all = slab->gen && slab->state && slab->warm_next && slab->warm_prev && slab->idle_since &&
-               slab->cold && slab->cold_any && slab->touched;
+               slab->shared && slab->cold && slab->cold_any && slab->touched;
     return all ? 0 : -ENOMEM;
 }
 
@@ -105,11 +106,12 @@ void slab_exit(struct slab *slab)
     if (slab->memory)
         ASAN_UNPOISON_MEMORY_REGION(slab->memory, (size_t)slab->slots_n * SLOT_BYTES);
     base_unmap(slab->map, slab->map_bytes);
-    base_unmap(slab->gen, slab->slots_n * sizeof(*slab->gen));
+    base_unmap((void *)slab->gen, slab->slots_n * sizeof(*slab->gen));
     base_unmap(slab->state, slab->slots_n * sizeof(*slab->state));
     base_unmap(slab->warm_next, slab->slots_n * sizeof(*slab->warm_next));
     base_unmap(slab->warm_prev, slab->slots_n * sizeof(*slab->warm_prev));
     base_unmap(slab->idle_since, slab->slots_n * sizeof(*slab->idle_since));
+    base_unmap(slab->shared, COLD_WORDS * sizeof(*slab->shared));
     base_unmap(slab->cold, COLD_WORDS * sizeof(*slab->cold));
     base_unmap(slab->cold_any, COLD_ANY_WORDS * sizeof(*slab->cold_any));
     base_unmap(slab->touched, COLD_WORDS * sizeof(*slab->touched));
@@ -200,14 +202,19 @@ static void enter(struct slab *slab, uint16_t index, enum slot_state from, enum 
     ASSERT(slab->state[index] == from);
     slab->state[index] = (uint8_t)to;
     uint32_t *const counts[] = {
-        [SLOT_FREE] = &slab->free_n,
-        [SLOT_KERNEL] = &slab->kernel_n,
-        [SLOT_WORKER] = &slab->worker_n,
-        [SLOT_HELD] = &slab->held_n,
+        [SLOT_FREE] = &slab->free_n,     [SLOT_KERNEL] = &slab->kernel_n,
+        [SLOT_WORKER] = &slab->worker_n, [SLOT_HELD] = &slab->held_n,
+        [SLOT_LIMBO] = &slab->limbo_n,
     };
     --*counts[from];
     ++*counts[to];
-    ASSERT(slab->free_n + slab->kernel_n + slab->worker_n + slab->held_n == slab->slots_n);
+    ASSERT(slab->free_n + slab->kernel_n + slab->worker_n + slab->held_n + slab->limbo_n ==
+           slab->slots_n);
+}
+
+static uint32_t gen_of(const struct slab *slab, uint32_t index)
+{
+    return atomic_load_explicit(&slab->gen[index], memory_order_relaxed);
 }
 
 uint16_t slab_take(struct slab *slab)
@@ -221,8 +228,8 @@ uint16_t slab_take(struct slab *slab)
     else
         index = cold_pop(slab);
 
-    if (slab->gen[index] == 0)
-        slab->gen[index] = 1; /* so that an all-zero reference never finds anything */
+    if (gen_of(slab, index) == 0) /* so that an all-zero reference never finds anything */
+        atomic_store_explicit(&slab->gen[index], 1, memory_order_relaxed);
     enter(slab, index, SLOT_FREE, SLOT_KERNEL);
     ASAN_UNPOISON_MEMORY_REGION(slab_slot(slab, index), SLOT_BYTES);
     return index;
@@ -235,34 +242,90 @@ void slab_receive(struct slab *slab, uint16_t index)
     page_touch(slab, index);
 }
 
+static struct slot_ref ref_of(const struct slab *slab, uint16_t index)
+{
+    return (struct slot_ref){.gen = gen_of(slab, index), .index = index, .worker = slab->worker};
+}
+
 struct slot_ref slab_hold(struct slab *slab, uint16_t index)
 {
     ASSERT(index < slab->slots_n);
     enter(slab, index, SLOT_WORKER, SLOT_HELD);
-    return (struct slot_ref){.gen = slab->gen[index], .index = index, .worker = slab->worker};
+    return ref_of(slab, index);
+}
+
+struct slot_ref slab_share(struct slab *slab, uint16_t index)
+{
+    ASSERT(index < slab->slots_n);
+    ASSERT(slab->state[index] == SLOT_WORKER);
+    slab->shared[index / WORD_SLOTS] |= bit_of(index);
+    return ref_of(slab, index);
+}
+
+static void limbo_add(struct slab *slab, struct limbo *limbo, uint16_t index)
+{
+    if (limbo->n == 0)
+        limbo->first = index;
+    else
+        slab->warm_next[limbo->last] = index;
+    limbo->last = index;
+    limbo->n++;
+}
+
+static void become_free(struct slab *slab, uint16_t index)
+{
+    slab->idle_since[index] = slab->interval;
+    warm_push(slab, index);
+    ASAN_POISON_MEMORY_REGION(slab_slot(slab, index), SLOT_BYTES);
 }
 
 void slab_release(struct slab *slab, uint16_t index)
 {
     ASSERT(index < slab->slots_n);
     enum slot_state from = slab->state[index];
-    ASSERT(from != SLOT_FREE);
-    enter(slab, index, from, SLOT_FREE);
+    ASSERT(from != SLOT_FREE && from != SLOT_LIMBO);
     if (from == SLOT_KERNEL) /* perhaps with the head of an empty datagram */
         page_touch(slab, index);
 
-    if (++slab->gen[index] == 0)
-        slab->gen[index] = 1;
-    slab->idle_since[index] = slab->interval;
-    warm_push(slab, index);
-    ASAN_POISON_MEMORY_REGION(slab_slot(slab, index), SLOT_BYTES);
+    uint32_t gen = gen_of(slab, index) + 1;
+    gen += gen == 0;
+    if (!(slab->shared[index / WORD_SLOTS] & bit_of(index))) {
+        atomic_store_explicit(&slab->gen[index], gen, memory_order_relaxed);
+        enter(slab, index, from, SLOT_FREE);
+        become_free(slab, index);
+        return;
+    }
+    slab->shared[index / WORD_SLOTS] &= ~bit_of(index);
+    atomic_store(&slab->gen[index], gen); /* before the owner looks at the readers' epochs */
+    enter(slab, index, from, SLOT_LIMBO);
+    limbo_add(slab, &slab->fresh, index);
+}
+
+uint32_t slab_limbo_begin(struct slab *slab)
+{
+    ASSERT(slab->waits.n == 0);
+    slab->waits = slab->fresh;
+    slab->fresh = (struct limbo){0};
+    return slab->waits.n;
+}
+
+void slab_limbo_free(struct slab *slab)
+{
+    uint16_t index = slab->waits.first;
+    for (uint32_t left = slab->waits.n; left > 0; left--) {
+        uint16_t next = slab->warm_next[index];
+        enter(slab, index, SLOT_LIMBO, SLOT_FREE);
+        become_free(slab, index);
+        index = next;
+    }
+    slab->waits = (struct limbo){0};
 }
 
 const uint8_t *slab_find(const struct slab *slab, struct slot_ref ref)
 {
     if (ref.worker != slab->worker || ref.index >= slab->slots_n)
         return NULL;
-    if (slab->state[ref.index] != SLOT_HELD || slab->gen[ref.index] != ref.gen)
+    if (slab->state[ref.index] != SLOT_HELD || gen_of(slab, ref.index) != ref.gen)
         return NULL;
     return slab_packet(slab, ref.index);
 }

@@ -2,13 +2,14 @@
 /* core/slab.h - fixed-size packet slots addressed by index.
  *
  * One slab per worker, one mapping, made by slab_init(); nothing here allocates afterwards.
- * Threads: every call is made by the owning worker. No locks, no atomics.
+ * Threads: every call is made by the owning worker, but for slab_read(). No locks.
  *
  *   slot:  | recvmsg_out 16 | peer addr 28 | control 96 | packet <= 1908 | tail room |
  *          0                                            SLOT_HEAD                    SLOT_BYTES
  *   life:  FREE --take--> KERNEL --receive--> WORKER --hold--> HELD
  *           ^               |                   |               |
  *           `---------------+------ release ----+---------------'
+ *           `--- free ---- LIMBO <-- release of a shared one --'
  *
  * KERNEL means that the slot stands in the ring's provided buffers (or in the iovecs of the
  * mmsg engine); at most a few dozen do at rest. FREE slots are taken most recently freed first,
@@ -18,11 +19,18 @@
  *
  * A slot has one holder at a time and no reference count. Who keeps a slot beyond the turn
  * remembers a slot_ref; the generation changes when the slot is released, so that a stale
- * reference is detected instead of served. */
+ * reference is detected instead of served.
+ *
+ * Other threads may read a packet whose reference they were given (slab_share()). They check its
+ * generation in every turn of theirs in which they use it, so after its release nobody begins to
+ * read it, but somebody may be at it still: the slot is in LIMBO until the owner knows that every
+ * reader has begun a later turn or sleeps (core/epoch.h). */
 #ifndef CORE_SLAB_H
 #define CORE_SLAB_H
 
 #include "core/base.h"
+
+#include <stdatomic.h>
 
 enum {
     SLOT_BYTES = 2048,
@@ -40,7 +48,13 @@ enum {
 
 static_assert(SLOT_HEAD % 4 == 0, "libsrtp2 wants the packet on a 32-bit boundary");
 
-enum slot_state { SLOT_FREE, SLOT_KERNEL, SLOT_WORKER, SLOT_HELD };
+enum slot_state { SLOT_FREE, SLOT_KERNEL, SLOT_WORKER, SLOT_HELD, SLOT_LIMBO };
+
+/* Slots in limbo, in order of release, linked by warm_next. */
+struct limbo {
+    uint16_t first, last; /* valid while n > 0 */
+    uint32_t n;
+};
 
 /* A slot seen by a long-lived holder. */
 struct slot_ref {
@@ -50,12 +64,12 @@ struct slot_ref {
 };
 
 struct slab {
-    uint8_t *memory; /* slots_n * SLOT_BYTES */
-    uint32_t *gen;   /* per slot, 0 = never used; bumped by slab_release() */
-    uint8_t *state;  /* enum slot_state per slot */
+    uint8_t *memory;       /* slots_n * SLOT_BYTES */
+    _Atomic uint32_t *gen; /* per slot, 0 = never used; bumped by slab_release() */
+    uint8_t *state;        /* enum slot_state per slot */
     uint32_t slots_n;
     uint32_t free_n; /* warm and cold: what slab_take() can give */
-    uint32_t kernel_n, worker_n, held_n;
+    uint32_t kernel_n, worker_n, held_n, limbo_n;
     uint32_t resident_n; /* slots on pages that have been written to and not given back */
     uint16_t worker;     /* goes into slot_ref.worker */
     bool huge;
@@ -69,6 +83,9 @@ struct slab {
     uint64_t *cold;      /* a bit per slot */
     uint64_t *cold_any;  /* a bit per word of `cold` that is not 0 */
     uint64_t *touched;   /* a bit per page: counted in resident_n; not used with huge pages */
+    uint64_t *shared;    /* a bit per slot: its reference has been given to other threads */
+    struct limbo fresh;  /* released since slab_limbo_begin() */
+    struct limbo waits;  /* for the readers to move on */
     uint8_t *idle_since; /* per slot: `interval` of its release */
     uint8_t interval;    /* counts calls of slab_trim() */
     uint32_t trim_at;    /* slot where the next slab_trim() begins to look */
@@ -92,11 +109,26 @@ void slab_receive(struct slab *slab, uint16_t index);
 /* WORKER -> HELD. The holder must later release it exactly once. */
 struct slot_ref slab_hold(struct slab *slab, uint16_t index);
 
-/* KERNEL, WORKER or HELD -> FREE; references to it are stale from now on. */
+/* A reference to a slot in WORKER that other threads will be given. */
+struct slot_ref slab_share(struct slab *slab, uint16_t index);
+
+/* Any thread that was given `ref`: its packet, or NULL when it has expired. Good until the reader's
+ * turn ends. */
+static inline const uint8_t *slab_read(const struct slab *slab, struct slot_ref ref);
+
+/* KERNEL, WORKER or HELD -> FREE, or LIMBO when it was shared; references to it are stale from now
+ * on. */
 void slab_release(struct slab *slab, uint16_t index);
 
 /* Packet of a held slot, or NULL if `ref` has expired or is all zero: an answer, not an error. */
 const uint8_t *slab_find(const struct slab *slab, struct slot_ref ref);
+
+/* What has been released into limbo so far begins to wait for the readers; what waited before must
+ * have been freed. Returns how many. */
+uint32_t slab_limbo_begin(struct slab *slab);
+
+/* The readers have moved on: what waits is FREE. */
+void slab_limbo_free(struct slab *slab);
 
 /* Gives the pages of slots back to the system that have not been used since the last call, at most
  * `pages_max` of them (bounded work: it also looks at no more than SLAB_TRIM_LOOK slots and goes on
@@ -115,6 +147,13 @@ static inline uint8_t *slab_slot(const struct slab *slab, uint16_t index)
 static inline uint8_t *slab_packet(const struct slab *slab, uint16_t index)
 {
     return slab_slot(slab, index) + SLOT_HEAD;
+}
+
+static inline const uint8_t *slab_read(const struct slab *slab, struct slot_ref ref)
+{
+    /* Sequentially consistent, as the owner's change of it and both sides of core/epoch.h. */
+    bool live = ref.index < slab->slots_n && atomic_load(&slab->gen[ref.index]) == ref.gen;
+    return live ? slab_packet(slab, ref.index) : NULL;
 }
 
 #endif

@@ -3,7 +3,9 @@
 #include "net/apply.h"
 
 #include "net/event.h"
+#include "net/exchange.h"
 #include "net/fanout.h"
+#include "net/mirror.h"
 #include "net/peer.h"
 #include "net/recovery.h"
 #include "net/reporting.h"
@@ -27,7 +29,8 @@ static void stream_close(struct worker *w, struct stream *stream)
     ASSERT(stream->consumers == NULL);
     fanout_discard(w, stream);
     retain_clear(w->retain, &stream->retain);
-    route_unbind(w, stream);
+    if (!stream->producer->source.elsewhere)
+        route_unbind(w, stream);
     timers_cancel(&w->timers, &stream->nack_timer);
     timers_cancel(&w->timers, &stream->keyframe_timer);
     timers_cancel(&w->timers, &stream->expiry_timer);
@@ -60,7 +63,7 @@ static int stream_open(struct worker *w, struct producer *producer, uint8_t enco
     nack_init(s->nack);
     keyframe_init(&s->keyframe, keyframe_delay_us);
     score_init(&s->score);
-    int result = route_bind(w, s);
+    int result = producer->source.elsewhere ? 0 : route_bind(w, s);
     if (result != 0)
         stream_close(w, s);
     else
@@ -76,12 +79,17 @@ static void producer_unlink(struct producer *producer)
         producer->transport->producers = producer->transport_next;
     if (producer->transport_next != NULL)
         producer->transport_next->transport_prev = producer->transport_prev;
+    producer->transport->compound_feedback = false;
+    for (struct producer *p = producer->transport->producers; p != NULL; p = p->transport_next)
+        producer->transport->compound_feedback |= !p->rtcp_reduced;
 }
 
 static int producer_open(struct worker *w, uint32_t index, const struct command_producer_open *open)
 {
-    struct transport *t = net_transport_at(w, open->transport);
-    if (t == NULL || index >= w->config.producers_max || w->producers[index].open)
+    bool mirror = open->source.elsewhere;
+    struct transport *t = mirror ? NULL : net_transport_at(w, open->transport);
+    if ((t == NULL && !mirror) || (mirror && !exchange_has(w, open->source.worker)) ||
+        index >= w->config.producers_max || w->producers[index].open)
         return -EINVAL;
     struct producer *p = &w->producers[index];
     array_enter(&w->producer_array, index);
@@ -98,6 +106,7 @@ static int producer_open(struct worker *w, uint32_t index, const struct command_
         .kind = open->kind,
         .index = index,
         .transport = t,
+        .source = open->source,
         .ext_ids = open->ext_ids,
     };
     memcpy(p->pt, open->pt, sizeof p->pt);
@@ -106,7 +115,7 @@ static int producer_open(struct worker *w, uint32_t index, const struct command_
     for (uint8_t i = 0; i < p->pt_n; i++)
         p->pt_at[p->pt[i].pt & 0x7f] = (uint8_t)(i + 1);
 
-    int result = net_transport_speak(t);
+    int result = mirror ? 0 : net_transport_speak(t);
     for (uint8_t i = 0; i < p->encodings_n && result == 0; i++)
         result = stream_open(w, p, i, open->keyframe_delay_us, &p->streams[i]);
     if (result != 0) {
@@ -116,6 +125,10 @@ static int producer_open(struct worker *w, uint32_t index, const struct command_
         p->open = false;
         array_leave(&w->producer_array, index);
         return result;
+    }
+    if (mirror) {
+        mirror_open(w, p);
+        return 0;
     }
     t->compound_feedback |= !open->rtcp_reduced;
     p->transport_next = t->producers;
@@ -131,15 +144,17 @@ static int producer_close(struct worker *w, struct producer *p)
     for (uint8_t i = 0; i < p->encodings_n; i++)
         if (p->streams[i]->consumers != NULL)
             return -EBUSY;
+    if (p->source.elsewhere)
+        mirror_close(w, p);
+    exchange_reader_remove_all(w, p);
     for (uint8_t i = 0; i < p->encodings_n; i++)
         stream_close(w, p->streams[i]);
-    producer_unlink(p);
-    p->transport->compound_feedback = false;
-    for (struct producer *left = p->transport->producers; left != NULL; left = left->transport_next)
-        p->transport->compound_feedback |= !left->rtcp_reduced;
+    if (!p->source.elsewhere) {
+        producer_unlink(p);
+        w->count.producers--;
+    }
     p->open = false;
     array_leave(&w->producer_array, p->index);
-    w->count.producers--;
     return 0;
 }
 
@@ -157,7 +172,7 @@ static int producer_set_paused(struct worker *w, struct producer *p, bool paused
             if (!paused)
                 fanout_await_keyframe(c);
         }
-        if (!paused && s->consumers != NULL)
+        if (!paused && recovery_is_consumed(s))
             recovery_keyframe(w, s, true);
     }
     return 0;
@@ -402,6 +417,10 @@ static int apply_producer(struct worker *w, const struct command *command)
         return -ENOENT;
     if (command->kind == COMMAND_PRODUCER_CLOSE)
         return producer_close(w, p);
+    if (command->kind == COMMAND_READER_ADD)
+        return exchange_reader_add(w, p, &command->reader);
+    if (command->kind == COMMAND_READER_REMOVE)
+        return exchange_reader_remove(w, p, &command->reader);
     return producer_set_paused(w, p, command->kind == COMMAND_PRODUCER_PAUSE);
 }
 
@@ -439,6 +458,8 @@ static int apply(struct worker *w, const struct command *command, struct outcome
     case COMMAND_PRODUCER_CLOSE:
     case COMMAND_PRODUCER_PAUSE:
     case COMMAND_PRODUCER_RESUME:
+    case COMMAND_READER_ADD:
+    case COMMAND_READER_REMOVE:
         return apply_producer(w, command);
     case COMMAND_CONSUMER_OPEN:
         return consumer_open(w, command->index, &command->consumer_open);
@@ -457,8 +478,6 @@ static int apply(struct worker *w, const struct command *command, struct outcome
     case COMMAND_STOP:
         w->stopping = true;
         return 0;
-    case COMMAND_READER_ADD:
-    case COMMAND_READER_REMOVE:
     case COMMAND_NONE:
     case COMMAND_KIND_N:
         break;
@@ -470,7 +489,8 @@ static int apply(struct worker *w, const struct command *command, struct outcome
 static bool changes_objects(enum command_kind kind)
 {
     return kind != COMMAND_STATS && kind != COMMAND_TRACE_DUMP && kind != COMMAND_TRACE_EVENTS &&
-           kind != COMMAND_SOCKET_OPEN && kind != COMMAND_CONSUMER_KEYFRAME;
+           kind != COMMAND_SOCKET_OPEN && kind != COMMAND_CONSUMER_KEYFRAME &&
+           kind != COMMAND_READER_ADD && kind != COMMAND_READER_REMOVE;
 }
 
 void apply_commands(struct worker *w)
@@ -509,7 +529,8 @@ void apply_close_all(struct worker *w)
     for (uint32_t i = 0; i < w->config.consumers_max && w->count.consumers > 0; i++)
         if (w->consumers[i].open)
             consumer_close(w, &w->consumers[i]);
-    for (uint32_t i = 0; i < w->config.producers_max && w->count.producers > 0; i++)
+    for (uint32_t i = 0; i < w->config.producers_max && w->count.producers + w->count.mirrors > 0;
+         i++)
         if (w->producers[i].open)
             producer_close(w, &w->producers[i]);
     for (uint32_t i = 0; i < w->config.transports_max && w->count.transports > 0; i++)

@@ -106,8 +106,8 @@ static size_t write_item(struct worker *w, struct transport *transport,
 {
     const struct record *record = item->record;
     struct rewrite_out out;
-    rewrite_packet(&item->consumer->rewrite, slab_packet(&w->slab, record->slot), &record->packet,
-                   &record->exts, &item->numbers, buffer, &out);
+    rewrite_packet(&item->consumer->rewrite, slab_packet(record->slab, record->slot),
+                   &record->packet, &record->exts, &item->numbers, buffer, &out);
     put_send_values(w, transport, buffer, &out);
 
     size_t bytes = put_padding(buffer, out.bytes, pad_bytes);

@@ -4,6 +4,7 @@
 
 #include "net/egress.h"
 #include "net/event.h"
+#include "net/mirror.h"
 #include "net/recovery.h"
 
 enum { LATE_MAX = 0x8000 }; /* half a cycle: what is further back is not late but of another one */
@@ -51,14 +52,16 @@ static void free_record(struct worker *w, uint16_t index)
     w->records_free_n++;
 }
 
-/* A packet goes to retention, which releases what it does not keep. Returns the next of its chain.
- */
+/* A packet goes to retention, which releases what it does not keep. One of another worker stays
+ * that one's. Returns the next of its chain. */
 static uint16_t end_record(struct worker *w, struct stream *stream, uint16_t index, int64_t from_us)
 {
     const struct record *record = &w->records[index];
     uint16_t next = record->next;
     stream->records_n--;
-    if (record->tag == stream->tag)
+    if (record_is_elsewhere(w, record))
+        mirror_keep(w, stream, record);
+    else if (record->tag == stream->tag)
         retain_put(w->retain, &stream->retain, record->slot, record->bytes, record->seq_ext,
                    from_us);
     else /* numbered before a restart: its number may come again */
@@ -223,11 +226,20 @@ static enum drop pass_gate(struct consumer *consumer, const struct record *recor
     return DROP_NONE;
 }
 
+/* Asked in the turn that sends it: its owner does not wait for us when slots run short. */
+static bool is_still_there(const struct record *record)
+{
+    const struct slot_ref ref = {.gen = record->gen, .index = record->slot};
+    return slab_read(record->slab, ref) != NULL;
+}
+
 /* Decides and sizes one packet for one consumer. */
 static enum drop plan_packet(struct worker *w, struct consumer *consumer,
                              const struct record *record)
 {
     const struct rewrite *rewrite = &consumer->rewrite;
+    if (record_is_elsewhere(w, record) && !is_still_there(record))
+        return DROP_STALE; /* a gap: it may be asked for, and is not there either */
     int pt = rewrite_pt_find(rewrite, record->packet.payload_type);
     size_t bytes = pt < 0 ? 0 : rewrite_size(rewrite, &record->packet, &record->exts);
     enum drop why = pt < 0                              ? DROP_CONSUMER_PT

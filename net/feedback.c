@@ -3,6 +3,7 @@
 #include "net/feedback.h"
 
 #include "net/event.h"
+#include "net/exchange.h"
 #include "net/recovery.h"
 #include "net/route.h"
 
@@ -99,6 +100,7 @@ static void receive_sr(struct worker *w, struct incoming *in)
         struct stream *stream = route_stream(w, in->transport, ssrc);
         if (stream != NULL && stream->ssrc == ssrc) {
             report_clock_sr(&stream->clock, &info, in->arrived_us);
+            exchange_clock(w, stream, &info, in->arrived_us);
             if (stream->producer->trace_bits & TRACE_BIT_SR)
                 event_trace_feedback(w, OBJECT_PRODUCER, stream->producer->index, TRACE_BIT_SR,
                                      false, ssrc, 0);

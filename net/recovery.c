@@ -4,6 +4,7 @@
 
 #include "net/egress.h"
 #include "net/event.h"
+#include "net/mirror.h"
 
 enum { NACK_MESSAGE_MAX = 253, SERVE_MAX = RESEND_QUEUE_N, EXPIRY_SLACK_US = 100000 };
 
@@ -17,21 +18,33 @@ void recovery_request(struct worker *w, struct consumer *consumer, uint16_t seq)
     w->count.nack_requested++;
 }
 
+/* The plaintext packet, in our retention or that of the worker it came to; NULL: gone. */
+static const uint8_t *find_kept(struct worker *w, const struct stream *stream, uint32_t seq_ext,
+                                size_t *bytes)
+{
+    struct retain_item item;
+    if (stream->producer->source.elsewhere)
+        return mirror_find(w, stream, seq_ext, bytes);
+    if (!retain_find(w->retain, &stream->retain, seq_ext, w->now_us, &item))
+        return NULL;
+    *bytes = item.bytes;
+    return slab_packet(&w->slab, item.slot);
+}
+
 /* Finds the packet that went out as `seq` and sends it again; DROP_* says why not. */
 static enum drop serve_one(struct worker *w, struct consumer *consumer, uint16_t seq)
 {
     struct stream *stream = consumer->stream;
     struct seqmap_in in;
-    struct retain_item item;
+    size_t bytes = 0;
     if (!seqmap_reverse(&consumer->map, seq, &in) || in.stream != stream->tag)
         return DROP_CONSUMER_GAP;
-    if (!retain_find(w->retain, &stream->retain, in.seq_ext, w->now_us, &item))
+    const uint8_t *data = find_kept(w, stream, in.seq_ext, &bytes);
+    if (data == NULL)
         return DROP_EVICTED;
-
-    const uint8_t *data = slab_packet(&w->slab, item.slot);
     struct rtp_packet packet;
     struct rtp_exts exts;
-    enum drop why = rtp_packet_parse(&packet, data, item.bytes);
+    enum drop why = rtp_packet_parse(&packet, data, bytes);
     ASSERT(why == DROP_NONE); /* it parsed when it came, and slots are immutable */
     ASSERT(packet.seq == (uint16_t)in.seq_ext);
     rtp_exts_find(&exts, data, &packet, &stream->producer->ext_ids);
@@ -181,6 +194,10 @@ void recovery_keyframe(struct worker *w, struct stream *stream, bool force)
     const struct producer *producer = stream->producer;
     if (producer->kind != MEDIA_VIDEO || producer->paused)
         return;
+    if (producer->source.elsewhere) { /* there is one who asks for all, and at its own pace */
+        mirror_keyframe(w, stream);
+        return;
+    }
     bool now = force ? keyframe_force(&stream->keyframe, w->now_us)
                      : keyframe_request(&stream->keyframe, w->now_us);
     if (now)
@@ -188,10 +205,15 @@ void recovery_keyframe(struct worker *w, struct stream *stream, bool force)
     set_keyframe_timer(w, stream);
 }
 
+bool recovery_is_consumed(const struct stream *stream)
+{
+    return stream->consumers != NULL || stream->producer->readers != NULL;
+}
+
 void recovery_fresh(struct worker *w, struct stream *stream)
 {
     bool restarted = stream->source.restarts > 0;
-    if (stream->keyframe_owed || (restarted && stream->consumers != NULL))
+    if (stream->keyframe_owed || (restarted && recovery_is_consumed(stream)))
         recovery_keyframe(w, stream, true);
 }
 
@@ -226,10 +248,16 @@ static int64_t rtt_for_retention(const struct worker *w, const struct consumer *
     return rtt_us != 0 ? rtt_us : (int64_t)w->config.retain_rule.rtt_unknown_us;
 }
 
+/* With what those on other workers need, who also read later. */
 static void set_duration(struct worker *w, struct stream *stream)
 {
-    int64_t duration_us =
-        stream->nackers_n == 0 ? 0 : retain_duration_us(&w->config.retain_rule, stream->rtt_max_us);
+    struct stream_need need = exchange_need_of(stream);
+    int64_t rtt_us = max_i64(stream->rtt_max_us, need.rtt_max_us);
+    int64_t duration_us = stream->nackers_n + need.nackers_n == 0
+                              ? 0
+                              : retain_duration_us(&w->config.retain_rule, rtt_us);
+    if (need.wanted)
+        duration_us = max_i64(duration_us, READER_HOLD_US);
     if (duration_us != stream->retain.duration_us)
         retain_set_duration(w->retain, &stream->retain, duration_us, w->now_us);
 }
@@ -244,7 +272,10 @@ void recovery_retention_update(struct worker *w, struct stream *stream)
         stream->nackers_n++;
         stream->rtt_max_us = max_i64(stream->rtt_max_us, rtt_for_retention(w, c));
     }
-    set_duration(w, stream);
+    if (stream->producer->source.elsewhere)
+        mirror_need(w, stream);
+    else
+        set_duration(w, stream);
 }
 
 void recovery_retention_rtt(struct worker *w, struct consumer *consumer)
@@ -253,11 +284,16 @@ void recovery_retention_rtt(struct worker *w, struct consumer *consumer)
     if (!may_nack(consumer) || rtt_for_retention(w, consumer) <= stream->rtt_max_us)
         return;
     stream->rtt_max_us = rtt_for_retention(w, consumer);
-    set_duration(w, stream);
+    if (stream->producer->source.elsewhere)
+        mirror_need(w, stream);
+    else
+        set_duration(w, stream);
 }
 
 void recovery_schedule_expiry(struct worker *w, struct stream *stream)
 {
+    if (stream->producer->source.elsewhere)
+        return;
     int64_t due_us = retain_expire(w->retain, &stream->retain, w->now_us);
     /* While packets come each put expires the old ones; the timer is for a stream that has fallen
      * silent, and rare: it must not wake the worker for every packet. */

@@ -28,6 +28,7 @@ void recovery_ask(struct worker *w, struct stream *stream); /* the NACK timer ra
 
 /* A receiver wants a key frame of this stream. `force`: whatever is outstanding. */
 void recovery_keyframe(struct worker *w, struct stream *stream, bool force);
+bool recovery_is_consumed(const struct stream *stream); /* by somebody, on whatever worker */
 /* A stream begins, or begins anew, and not with a key frame: asks for one where that could not be
  * done before, or where the jump has taken it. */
 void recovery_fresh(struct worker *w, struct stream *stream);
@@ -37,7 +38,8 @@ void recovery_keyframe_expire(struct worker *w, struct stream *stream); /* the t
 
 /* ---- retention ---- */
 
-/* The stream's consumers or their RTTs have changed: recomputes how long its packets are kept. */
+/* The stream's consumers or their RTTs have changed, here or elsewhere: recomputes how long its
+ * packets are kept. Of a mirror: tells that worker, who does. */
 void recovery_retention_update(struct worker *w, struct stream *stream);
 /* One consumer's RTT has changed: longer takes effect now, shorter with the next report. */
 void recovery_retention_rtt(struct worker *w, struct consumer *consumer);

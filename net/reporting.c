@@ -4,6 +4,7 @@
 
 #include "net/egress.h"
 #include "net/event.h"
+#include "net/exchange.h"
 #include "net/recovery.h"
 
 enum {
@@ -110,7 +111,7 @@ static void report_consumers(struct compound *c)
 
 /* Opus adds forward error correction by reported loss: it is told the worst of its receivers, of
  * those who still report. BEHAVIOUR 1.5. */
-static uint8_t worst_fraction_lost(const struct stream *stream, uint8_t own, int64_t now_us)
+uint8_t reporting_worst_lost(const struct stream *stream, uint8_t own, int64_t now_us)
 {
     uint8_t worst = own;
     if (stream->codec != RTP_CODEC_OPUS)
@@ -119,7 +120,8 @@ static uint8_t worst_fraction_lost(const struct stream *stream, uint8_t own, int
         if (!c->paused && c->remote.reports > 0 &&
             now_us - c->remote.received_us <= REMOTE_AGE_MAX_US && c->remote.fraction_lost > worst)
             worst = c->remote.fraction_lost;
-    return worst;
+    struct stream_need need = exchange_need_of(stream);
+    return need.fraction_lost > worst ? need.fraction_lost : worst;
 }
 
 static void block_of(struct worker *w, struct stream *stream, struct rtcp_report_block *block)
@@ -128,15 +130,17 @@ static void block_of(struct worker *w, struct stream *stream, struct rtcp_report
     source_take_report(&stream->source, &report);
     *block = (struct rtcp_report_block){
         .ssrc = stream->ssrc,
-        .fraction_lost = worst_fraction_lost(stream, report.fraction_lost, w->now_us),
+        .fraction_lost = reporting_worst_lost(stream, report.fraction_lost, w->now_us),
         .lost_total = report.lost_total,
         .seq_max = report.seq_max,
         .jitter = report.jitter,
     };
     report_clock_last_sr(&stream->clock, w->now_us, &block->last_sr, &block->delay);
     if (report.expected > 0 && score_add(&stream->score, report.expected, report.received,
-                                         report.repaired, report.retransmitted))
+                                         report.repaired, report.retransmitted)) {
         event_producer_score(w, stream->producer);
+        exchange_score(w, stream);
+    }
 }
 
 static void write_blocks(struct compound *c, const struct rtcp_report_block *blocks,

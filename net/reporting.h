@@ -11,6 +11,10 @@
 
 #include "net/state.h"
 
+/* Fraction that the receivers of an Opus stream report as lost: the worst of `own`, of the
+ * consumers here and of those on other workers. Of others: `own`. */
+uint8_t reporting_worst_lost(const struct stream *stream, uint8_t own, int64_t now_us);
+
 /* The report timer ran: sends, and sets the next. */
 void reporting_send(struct worker *w, struct transport *transport);
 

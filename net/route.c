@@ -10,6 +10,19 @@ static const struct producer_pt *pt_of(const struct producer *producer, uint8_t 
     return at == 0 ? NULL : &producer->pt[at - 1];
 }
 
+enum rtp_codec route_codec(struct stream *stream, uint8_t payload_type)
+{
+    const struct producer_pt *pt = pt_of(stream->producer, payload_type);
+    ASSERT(pt != NULL);
+    if (pt->clock_rate != stream->clock_rate) {
+        stream->clock_rate = pt->clock_rate;
+        stream->source.clock_rate = pt->clock_rate;
+        stream->clock.clock_rate = pt->clock_rate;
+    }
+    stream->codec = pt->codec;
+    return (enum rtp_codec)pt->codec;
+}
+
 static struct stream *stream_at(const struct worker *w, uint32_t value)
 {
     return pool_at(&w->streams, value & ~(uint32_t)ROUTE_RTX);

@@ -25,6 +25,10 @@ enum drop route_find(struct worker *w, struct transport *transport, const uint8_
 int route_bind(struct worker *w, struct stream *stream);
 void route_unbind(struct worker *w, struct stream *stream);
 
+/* The payload type tells codec and clock rate; a producer may change it in mid-stream. Returns the
+ * codec. The payload type is one of the producer's. */
+enum rtp_codec route_codec(struct stream *stream, uint8_t payload_type);
+
 /* By ssrc alone, for RTCP; NULL when unknown. */
 struct stream *route_stream(const struct worker *w, const struct transport *transport,
                             uint32_t ssrc);

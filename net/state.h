@@ -13,6 +13,7 @@
 #include "core/arena.h"
 #include "core/array.h"
 #include "core/clock.h"
+#include "core/epoch.h"
 #include "core/io.h"
 #include "core/mailbox.h"
 #include "core/random.h"
@@ -178,6 +179,14 @@ struct transport {
     char cname[CNAME_BYTES_MAX];
 };
 
+/* What a stream's consumers on another worker need of it. net/exchange.h. */
+struct stream_need {
+    int64_t rtt_max_us; /* largest of those that may NACK */
+    uint32_t nackers_n;
+    bool wanted;           /* somebody is not paused */
+    uint8_t fraction_lost; /* worst of what the receivers report of late */
+};
+
 struct stream { /* one encoding of a producer */
     struct producer *producer;
     uint32_t index;
@@ -205,6 +214,11 @@ struct stream { /* one encoding of a producer */
     uint16_t round_first;             /* records in the round under way */
     bool in_round, in_batch;          /* is in some round; stands in worker->batch for another */
     uint64_t packets_rtx, bytes_rtx, dropped, plis, firs, nacks, nacked, keyframes;
+    /* of a mirror's */
+    struct stream_need need_told;
+    bool need_owed;           /* could not be told */
+    uint32_t ssrc_elsewhere;  /* at the producer */
+    int64_t keyframe_told_us; /* when one was last asked for */
 };
 
 struct producer {
@@ -214,8 +228,10 @@ struct producer {
     enum media_kind kind;
     uint32_t index;
     uint32_t trace_bits;
-    struct transport *transport;
-    struct producer *transport_next, *transport_prev;
+    struct transport *transport;                      /* NULL: a mirror, of `source` */
+    struct producer *transport_next, *transport_prev; /* or next and previous mirror */
+    struct producer_source source;
+    struct reader *readers; /* mirrors on other workers. net/exchange.h */
     struct stream *streams[PRODUCER_ENCODINGS_MAX];
     struct rtp_ext_ids ext_ids;
     uint8_t pt_at[128]; /* payload type -> index in pt[] + 1 */
@@ -266,6 +282,9 @@ struct consumer {
 };
 
 struct record { /* a packet between receiving and the end of its fan-out; its slot is WORKER */
+    const struct slab *slab; /* ours, or that of the worker whose producer is mirrored here: then it
+                                may have gone, and `gen` tells */
+    uint32_t gen;
     uint16_t slot, bytes;
     uint16_t next; /* of the same stream; NONE16 ends */
     bool keyframe;
@@ -309,6 +328,9 @@ struct worker {
     struct tcp *tcp;
     struct dtls_context *dtls; /* NULL: no certificate, no WebRTC */
     struct stunlimit stunlimit;
+    struct exchange *exchange;      /* with the other workers; NULL without */
+    struct mirror_ref *mirror_refs; /* by stream index, MIRROR_REFS_N each */
+    struct producer *mirrors;
     struct table fragments;  /* hash of our ICE user name fragment -> transport index */
     struct table routes_in;  /* transport << 32 | ssrc -> stream index, or'ed with ROUTE_RTX */
     struct table routes_out; /* transport << 32 | ssrc -> consumer index */
@@ -352,12 +374,17 @@ struct worker {
     struct {
         uint64_t turns, busy_us, rtp_in, rtcp_in, forwarded, resent, rtcp_out, nack_requested,
             nack_served, nack_missed, nack_sent, keyframe_requests, events_dropped, fanout_yields,
-            evicted, turn_us_max, checks, handshake_steps, handshake_steps_turn_max;
+            evicted, turn_us_max, checks, handshake_steps, handshake_steps_turn_max, published,
+            notices_lost;
         uint64_t drops[DROP_N];
-        uint32_t sockets, transports, producers, consumers;
+        uint32_t sockets, transports, producers, consumers, mirrors;
     } count;
 
     struct worker_counters counters; /* what the control thread reads */
+
+    /* what other workers look at */
+    _Alignas(LINE_BYTES) struct epoch epoch;
+    _Alignas(LINE_BYTES) _Atomic int bell; /* net/exchange.c */
 
     struct mailbox inbox, outbox;
     bool outbox_rung, stopping, engine_dead;
@@ -385,6 +412,11 @@ static inline uint64_t route_key(const struct transport *transport, uint32_t ssr
 static inline bool transport_is_ready(const struct transport *transport)
 {
     return addr_is_set(&transport->remote) && (!transport->srtp_wanted || transport->seal != NULL);
+}
+
+static inline bool record_is_elsewhere(const struct worker *w, const struct record *record)
+{
+    return record->slab != &w->slab;
 }
 
 static inline void count_drop(struct worker *w, enum drop why)

@@ -138,12 +138,14 @@ static void publish_objects(struct worker *w)
     store(&c->slots, w->slab.slots_n);
     store(&c->slots_free, w->slab.free_n);
     store(&c->slots_standing, w->slab.kernel_n);
+    store(&c->slots_limbo, w->slab.limbo_n);
     store(&c->slots_retained, retain_held_n(w->retain));
     store(&c->slots_resident, w->slab.resident_n);
     store(&c->sockets, w->count.sockets);
     store(&c->transports, w->count.transports);
     store(&c->producers, w->count.producers);
     store(&c->consumers, w->count.consumers);
+    store(&c->mirrors, w->count.mirrors);
     store(&c->handshakes_waiting, w->handshakes_n);
 }
 
@@ -207,6 +209,8 @@ void stats_publish(struct worker *w)
     store(&c->keyframe_requests, w->count.keyframe_requests);
     store(&c->events_dropped, w->count.events_dropped);
     store(&c->fanout_yields, w->count.fanout_yields);
+    store(&c->published, w->count.published);
+    store(&c->notices_lost, w->count.notices_lost);
     publish_objects(w);
     publish_io(w);
     publish_tcp(w);

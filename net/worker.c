@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* net/worker.c - the spine: a worker's turn, and the way of an RTP packet through it.
  *
- *   worker_turn      drain the mailbox, submit and wait, take what came, fan out, one step of a
- *                    handshake, timers
+ *   worker_turn      drain the mailbox, submit and wait, take what came (also from other workers,
+ *                    net/exchange.c), fan out, one step of a handshake, timers
  *   relay_datagram   whose is it; STUN (net/peer.c), DTLS (net/handshake.c), RTP or RTCP
  *   relay_media      decrypt, parse, producer, statistics, gaps, batch
  *   fanout_step      (net/fanout.c) per receiver, per packet: plan; (net/egress.c) number, rewrite,
@@ -12,9 +12,11 @@
 
 #include "net/apply.h"
 #include "net/event.h"
+#include "net/exchange.h"
 #include "net/fanout.h"
 #include "net/feedback.h"
 #include "net/handshake.h"
+#include "net/mirror.h"
 #include "net/peer.h"
 #include "net/recovery.h"
 #include "net/reporting.h"
@@ -101,20 +103,12 @@ static enum drop account_media(struct worker *w, struct stream *stream, struct r
     return DROP_NONE;
 }
 
-/* The codec tells the clock rate and what a key frame looks like; a producer may change it in
- * mid-stream. */
+/* The codec tells what a key frame looks like. */
 static void note_codec(struct stream *stream, struct record *record, const uint8_t *data)
 {
-    const struct producer *p = stream->producer;
-    const struct producer_pt *pt = &p->pt[p->pt_at[record->packet.payload_type] - 1];
-    if (pt->clock_rate != stream->clock_rate) {
-        stream->clock_rate = pt->clock_rate;
-        stream->source.clock_rate = pt->clock_rate;
-        stream->clock.clock_rate = pt->clock_rate;
-    }
-    stream->codec = pt->codec;
-    record->keyframe = rtp_codec_keyframe(
-        (enum rtp_codec)pt->codec, data + record->packet.payload_at, record->packet.payload_bytes);
+    enum rtp_codec codec = route_codec(stream, record->packet.payload_type);
+    record->keyframe =
+        rtp_codec_keyframe(codec, data + record->packet.payload_at, record->packet.payload_bytes);
     stream->keyframes += record->keyframe;
 }
 
@@ -133,7 +127,7 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
 {
     uint8_t *data = slab_packet(&w->slab, dg->slot);
     size_t bytes = dg->bytes;
-    struct record record = {.slot = dg->slot, .arrived_us = dg->arrived_us};
+    struct record record = {.slab = &w->slab, .slot = dg->slot, .arrived_us = dg->arrived_us};
     struct route route = {0};
     enum drop why = DROP_NONE;
 
@@ -167,8 +161,10 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
         why = account_media(w, stream, &record, route.rtx);
     if (why == DROP_NONE) {
         note_codec(stream, &record, data);
-        if (record.fresh)
+        if (record.fresh) {
             event_producer_score(w, stream->producer); /* its encodings that are there */
+            exchange_score(w, stream);
+        }
         if (record.fresh && !record.keyframe)
             recovery_fresh(w, stream);
         recovery_receive(w, stream, record.seq_ext, record.keyframe, route.rtx);
@@ -181,6 +177,7 @@ static enum drop relay_media(struct worker *w, struct transport *t, const struct
         stream->dropped++;
         return why;
     }
+    exchange_publish(w, stream, &record, route.rtx);
     fanout_add(w, stream, &record);
     w->count.rtp_in++;
     return DROP_NONE;
@@ -382,6 +379,7 @@ static void rest(struct worker *w)
 static void on_tick(struct worker *w)
 {
     slab_trim(&w->slab, TRIM_PAGES, io_standing_is_empty(w->io));
+    mirror_tick(w);
     rest(w);
     atomic_store_explicit(&w->counters.turn_us_max, w->count.turn_us_max, memory_order_relaxed);
     w->count.turn_us_max = 0;
@@ -439,7 +437,8 @@ static void run_timers(struct worker *w)
 static void make_room(struct worker *w)
 {
     uint32_t batch = (uint32_t)clamp_i64(w->slab.slots_n / 8, 1, EVICT_BATCH);
-    if (w->slab.free_n >= batch)
+    uint32_t coming = w->slab.free_n + w->slab.limbo_n; /* what is in limbo is free in a moment */
+    if (coming >= batch)
         return;
     uint32_t evicted = retain_evict(w->retain, batch);
     if (evicted > 0)
@@ -499,7 +498,9 @@ static void worker_turn(struct worker *w, bool busy)
     int64_t until_us = min_i64(timers_next_us(&w->timers), w->now_us + most_us);
     tcp_flush(w->tcp);
     until_us = min_i64(until_us, tcp_due_us(w->tcp));
-    int result = busy ? io_poll(w->io) : io_wait(w->io, until_us);
+    bool sleeps = !busy && exchange_sleep(w);
+    int result = sleeps ? io_wait(w->io, until_us) : io_poll(w->io);
+    exchange_begin(w);
     if (result != 0) {
         event_engine_dead(w, result);
         w->engine_dead = w->stopping = true;
@@ -517,11 +518,15 @@ static void worker_loop(struct worker *w)
         tcp_turn(w->tcp, w->now_us);
         apply_commands(w);
         take_events(w);
+        exchange_take(w);
+        exchange_ring(w); /* before what takes time */
         busy = fan_out(w);
         busy |= handshake_step(w);
         busy |= command_is_ready(w); /* its wake-up may have been seen during the fan-out */
         run_timers(w);
         peer_tell_owed(w);
+        exchange_ring(w);
+        exchange_settle(w);
         make_room(w);
         turn_end(w, began_us);
     }
@@ -539,6 +544,7 @@ void worker_main(struct worker *w)
     timers_set(&w->timers, &w->tick_timer, w->now_us + TICK_US);
     worker_loop(w);
     apply_close_all(w);
+    exchange_end(w);
     stats_publish(w);
     event_ring(w);
 }

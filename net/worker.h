@@ -64,15 +64,19 @@ struct worker_config {
     X(C, keyframe_requests, "key frame requests sent upstream")                                    \
     X(C, events_dropped, "events to the control thread that found its mailbox full")               \
     X(C, fanout_yields, "times that a long fan-out let receiving go first")                        \
+    X(C, published, "packets given to other workers of the room, each counted")                    \
+    X(C, notices_lost, "requests and reports to other workers that found their box full")          \
     X(G, slots, "slots of the slab")                                                               \
     X(G, slots_free, "slots nobody holds")                                                         \
     X(G, slots_standing, "slots that stand for receiving")                                         \
     X(G, slots_retained, "slots held for NACK")                                                    \
+    X(G, slots_limbo, "released slots that another worker may still be reading")                   \
     X(G, slots_resident, "slots whose pages may be in memory")                                     \
     X(G, sockets, "open sockets")                                                                  \
     X(G, transports, "open transports")                                                            \
     X(G, producers, "open producers")                                                              \
     X(G, consumers, "open consumers")                                                              \
+    X(G, mirrors, "producers of other workers that have consumers here")                           \
     X(G, handshakes_waiting, "datagrams of DTLS handshakes that wait for their turn")              \
     X(G, tcp_connections, "open TCP connections")                                                  \
     X(G, handshake_steps_turn_max, "most of these in one turn since the start: 1 is allowed")      \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* net/worker_setup.c - a worker's memory, its thread's beginning and end, and its mailboxes from
  * the control thread's side. What it does in between is net/worker.c. */
-#include "net/state.h"
+#include "net/exchange.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -190,9 +190,12 @@ static void *worker_begin(void *argument)
 
 int worker_link(struct worker *const *workers, uint32_t workers_n)
 {
-    for (uint32_t i = 0; i < workers_n; i++)
+    int result = 0;
+    for (uint32_t i = 0; i < workers_n && workers_n > 1 && result == 0; i++) {
         ASSERT(!workers[i]->started && workers[i]->config.index == i);
-    return 0;
+        result = exchange_init(workers[i], workers, workers_n);
+    }
+    return result;
 }
 
 int worker_start(struct worker *w)
@@ -240,14 +243,15 @@ void worker_stop(struct worker *w)
     pthread_join(w->thread, NULL);
     discard_outcomes(w); /* of its last turn */
     tcp_close_all(w->tcp);
-    io_exit(w->io);
-    w->io = NULL;
     w->started = false;
 }
 
 void worker_exit(struct worker *w)
 {
     ASSERT(!w->started);
+    if (w->io != NULL) /* not before: until all have stopped another worker may wake this one */
+        io_exit(w->io);
+    exchange_exit(w);
     if (w->outbox_fd >= 0)
         close(w->outbox_fd);
     mailbox_exit(&w->inbox);

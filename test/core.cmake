@@ -8,6 +8,7 @@ sluice_test_folder(core
     base
     clock
     drop
+    epoch
     io
     io_faults
     io_missing
@@ -19,6 +20,6 @@ sluice_test_folder(core
     timer
     trace
     watch
-  THREADS clock io io_faults io_missing mailbox watch
+  THREADS clock epoch io io_faults io_missing mailbox watch
   SOURCES core_io_rig.c
   LIBS sluice_core)

@@ -9,6 +9,8 @@ sluice_test_folder(net
     demux
     dtls
     dtlspeer
+    exchange
+    exchange_storm
     features
     frame
     ice
@@ -32,7 +34,7 @@ sluice_test_folder(net
     webrtc_refused
     webrtc_storm
     wrap
-  THREADS dtls limits srtp webrtc webrtc_ice
+  THREADS dtls exchange exchange_storm limits srtp webrtc webrtc_ice
   SOURCES
     dtls_rig.c
     heap.c # counts heap calls

@@ -54,18 +54,45 @@ void rig_start(struct rig *rig, enum io_engine engine, uint32_t slots, uint32_t 
     rig_start_with(rig, &config);
 }
 
+void rigs_start(struct rig *rigs, uint32_t rigs_n, const struct worker_config *config)
+{
+    struct worker *workers[RIGS_MAX];
+    ck_assert_uint_le(rigs_n, RIGS_MAX);
+    relay_seal_once();
+    for (uint32_t i = 0; i < rigs_n; i++) {
+        struct worker_config own = *config;
+        own.index = (uint16_t)i;
+        rigs[i] = (struct rig){.cookie = 1};
+        ck_assert_int_eq(worker_init(&rigs[i].worker, &own), 0);
+        workers[i] = rigs[i].worker;
+    }
+    ck_assert_int_eq(worker_link(workers, rigs_n), 0);
+    for (uint32_t i = 0; i < rigs_n; i++)
+        ck_assert_int_eq(worker_start(rigs[i].worker), 0);
+}
+
+void rigs_stop(struct rig *rigs, uint32_t rigs_n)
+{
+    for (uint32_t i = 0; i < rigs_n; i++)
+        worker_stop(rigs[i].worker);
+    for (uint32_t i = 0; i < rigs_n; i++) {
+        rig_forget_events(&rigs[i]);
+        const struct worker_counters *c = worker_counters(rigs[i].worker);
+        ck_assert_uint_eq(c->consumers, 0);
+        ck_assert_uint_eq(c->producers, 0);
+        ck_assert_uint_eq(c->mirrors, 0);
+        ck_assert_uint_eq(c->transports, 0);
+        ck_assert_uint_eq(c->sockets, 0);
+        ck_assert_uint_eq(c->slots_retained, 0);
+        ck_assert_uint_eq(c->slots_free + c->slots_standing + c->slots_limbo, c->slots);
+    }
+    for (uint32_t i = 0; i < rigs_n; i++)
+        worker_exit(rigs[i].worker);
+}
+
 void rig_stop(struct rig *rig)
 {
-    worker_stop(rig->worker);
-    rig_forget_events(rig);
-    const struct worker_counters *c = worker_counters(rig->worker);
-    ck_assert_uint_eq(c->consumers, 0);
-    ck_assert_uint_eq(c->producers, 0);
-    ck_assert_uint_eq(c->transports, 0);
-    ck_assert_uint_eq(c->sockets, 0);
-    ck_assert_uint_eq(c->slots_retained, 0);
-    ck_assert_uint_eq(c->slots_free + c->slots_standing, c->slots);
-    worker_exit(rig->worker);
+    rigs_stop(rig, 1);
 }
 
 static void keep_event(struct rig *rig, const struct outcome *outcome)

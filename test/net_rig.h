@@ -19,6 +19,7 @@ enum {
     RIG_QUIET_MS = 80,
     RIG_EVENTS = 256,
     RIG_PACKET = 2048,
+    RIGS_MAX = 8,
     RIG_VP8_BYTES = 2
 };
 
@@ -46,6 +47,9 @@ void rig_start(struct rig *rig, enum io_engine engine, uint32_t slots, uint32_t 
 void rig_config(struct worker_config *config, enum io_engine engine, uint32_t slots,
                 uint32_t without);
 void rig_start_with(struct rig *rig, const struct worker_config *config);
+/* Several linked ones: config.index is each one's own. Stopped together. */
+void rigs_start(struct rig *rigs, uint32_t rigs_n, const struct worker_config *config);
+void rigs_stop(struct rig *rigs, uint32_t rigs_n);
 /* Stops it and checks that it ends with no object and every slot free. */
 void rig_stop(struct rig *rig);
 

@@ -98,7 +98,6 @@ static void end(void)
     ck_assert_uint_eq(worker->slab.worker_n, 0);
     ck_assert_uint_eq(worker->slab.held_n, 0);
     ck_assert_uint_eq(worker->records_free_n, RECORDS_N);
-    io_exit(worker->io);
     worker_exit(worker);
     close(sink_fd);
 }
