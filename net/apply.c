@@ -292,12 +292,14 @@ static int consumer_open(struct worker *w, uint32_t index, const struct command_
         .rewrite = open->rewrite,
         .resend_timer = {.kind = TIMER_RESEND, .owner = index},
     };
-    memcpy(c->cname, open->cname, sizeof c->cname);
+    memcpy(p->cname, open->cname, sizeof p->cname);
     if (c->nack)
         forbid_send_values(&c->rewrite);
-    seqmap_init(&c->map, first_seq(t, c->rewrite.ssrc, open->seq_first), open->ts_first);
+    array_enter(&w->older_array, index);
+    seqmap_init(&c->map, first_seq(t, c->rewrite.ssrc, open->seq_first), open->ts_first,
+                &w->older[(size_t)index * SEQMAP_OLDER]);
     c->rtx_seq = first_seq(t, c->rewrite.rtx_ssrc, open->rtx_seq_first);
-    resend_init(&c->resend, w->now_us);
+    resend_init(&c->resend, &w->resends[index], w->now_us);
     score_init(&c->score);
     fanout_await_keyframe(c); /* a transport that is not ready yet gets nothing: it waits on */
     consumer_link(c);
@@ -317,6 +319,7 @@ static int consumer_close(struct worker *w, struct consumer *c)
     unbind_ssrc(w, c->transport, c->rewrite.rtx_ssrc);
     consumer_unlink(c);
     c->open = false;
+    array_leave(&w->older_array, c->index);
     array_leave(&w->consumer_array, c->index);
     w->count.consumers--;
     recovery_retention_update(w, stream);

@@ -196,7 +196,7 @@ void fanout_await_keyframe(struct consumer *consumer)
 /* A key frame of before the pause, recovered: what would follow it was not sent. */
 static bool is_older_than_sent(const struct seqmap *map, const struct record *record)
 {
-    const struct seqmap_range *newest = &map->ranges[map->newest];
+    const struct seqmap_range *newest = &map->newest;
     int64_t ahead = ts_diff(record->seq_ext, newest->in_end);
     return map->n > 0 && newest->stream == record->tag && ahead < 0 && ahead >= -LATE_MAX;
 }

@@ -6,7 +6,14 @@
 #include "net/event.h"
 #include "net/mirror.h"
 
-enum { NACK_MESSAGE_MAX = 253, SERVE_MAX = RESEND_QUEUE_N, EXPIRY_SLACK_US = 100000 };
+enum {
+    NACK_MESSAGE_MAX = 253,
+    SERVE_MAX = RESEND_QUEUE_N,
+    EXPIRY_SLACK_US = 100000,
+    RESENDS_IDLE_US = 5000000, /* longer than any RTT that a resend is remembered for */
+};
+
+static_assert((int)RESENDS_IDLE_US > (int)RESEND_RTT_MAX_US, "once per RTT");
 
 /* ---- towards receivers ---- */
 
@@ -14,6 +21,7 @@ void recovery_request(struct worker *w, struct consumer *consumer, uint16_t seq)
 {
     bool sent = !seq_newer(seq, (uint16_t)consumer->map.out_max) && consumer->packets > 0;
     resend_request(&consumer->resend, seq, sent, consumer->rtt.smoothed_us, w->now_us);
+    w->resends_asked_us[consumer->index / RESEND_GROUP_N] = w->now_us;
     consumer->nacked++;
     w->count.nack_requested++;
 }
@@ -80,6 +88,30 @@ void recovery_serve(struct worker *w, struct consumer *consumer)
         timers_set(&w->timers, &consumer->resend_timer, due_us);
     else
         timers_cancel(&w->timers, &consumer->resend_timer);
+}
+
+/* Nothing was asked for by any of them for long: none has a resend to remember. */
+static bool forget_group(struct worker *w, uint32_t group)
+{
+    bool empty = true;
+    for (uint32_t i = group * RESEND_GROUP_N; i < (group + 1) * RESEND_GROUP_N; i++)
+        if (i < w->config.consumers_max && w->consumers[i].open)
+            empty &= resend_forget(&w->consumers[i].resend);
+    return empty;
+}
+
+void recovery_rest(struct worker *w)
+{
+    uint32_t groups_n = (w->config.consumers_max + RESEND_GROUP_N - 1) / RESEND_GROUP_N;
+    for (uint32_t i = 0; i < groups_n; i++) {
+        int64_t asked_us = w->resends_asked_us[i];
+        bool due = w->count.consumers == 0 || w->now_us - asked_us >= RESENDS_IDLE_US;
+        if (asked_us == 0 || !due || !forget_group(w, i))
+            continue;
+        w->resends_asked_us[i] = 0;
+        base_give_back(&w->resends[(size_t)i * RESEND_GROUP_N],
+                       RESEND_GROUP_N * sizeof(struct resend_memory));
+    }
 }
 
 void recovery_sent(struct consumer *consumer, uint16_t seq)

@@ -16,6 +16,11 @@ void recovery_request(struct worker *w, struct consumer *consumer, uint16_t seq)
 /* Resends what the pace allows, sets the timer for the rest. */
 void recovery_serve(struct worker *w, struct consumer *consumer);
 
+/* Once a second: the memory of resends that nobody has asked for in a while goes back to the
+ * system.
+ */
+void recovery_rest(struct worker *w);
+
 /* A packet is being sent for the first time: a NACK that was here before it is answered by that. */
 void recovery_sent(struct consumer *consumer, uint16_t seq);
 

@@ -43,7 +43,7 @@ static bool sender_info_of(struct worker *w, const struct consumer *consumer,
         w->now_us - consumer->map.sent_us > REPORT_IDLE_US ||
         !report_clock_at(&consumer->stream->clock, w->now_us, &info->ntp, &rtp_ts))
         return false;
-    info->rtp_ts = rtp_ts + consumer->map.ranges[consumer->map.newest].ts_delta;
+    info->rtp_ts = rtp_ts + consumer->map.newest.ts_delta;
     info->packets = (uint32_t)consumer->packets;
     info->octets = (uint32_t)consumer->payload_bytes;
     return true;
@@ -74,7 +74,8 @@ static bool write_sender(struct compound *c, const struct consumer *consumer,
 {
     size_t before = c->writer.at;
     if (rtcp_write_sr(&c->writer, consumer->rewrite.ssrc, info, NULL, 0) &&
-        rtcp_write_sdes_cname(&c->writer, consumer->rewrite.ssrc, consumer->cname))
+        rtcp_write_sdes_cname(&c->writer, consumer->rewrite.ssrc,
+                              consumer->stream->producer->cname))
         return true;
     c->writer.at = before;
     return false;

@@ -60,12 +60,14 @@ enum {
     HANDSHAKES_PEER_MAX = 8, /* of one transport: a flight has three to six */
     REMB_END_N = 4,          /* how often it is said that a limit is gone: one may be lost */
     LINE_BYTES = 64,         /* of a cache */
+    RESEND_GROUP_N = 32,     /* consumers whose memory of resends goes back together */
     /* A send that fails late may be one of a transport whose index another has by now: the bits
      * above the index count openings. */
     TAG_INDEX_BITS = 20,
     TRANSPORTS_MAX = 1 << TAG_INDEX_BITS,
 };
 
+static_assert(RESEND_GROUP_N * sizeof(struct resend_memory) % 4096 == 0, "whole pages");
 static_assert(PACKET_BYTES_MAX + SEAL_OVERHEAD_RTP + 144 <= IO_EGRESS_BYTES, "libsrtp2's slack");
 static_assert(SLOT_PACKET_BYTES_MAX + REWRITE_GROWTH_MAX + SEAL_OVERHEAD_RTP <= IO_EGRESS_BYTES,
               "whatever comes, rewriting it writes no further than the buffer");
@@ -238,6 +240,7 @@ struct producer {
     struct producer_pt pt[PRODUCER_PT_MAX];
     struct producer_encoding encodings[PRODUCER_ENCODINGS_MAX];
     char mid[RTP_MID_BYTES_MAX];
+    char cname[CNAME_BYTES_MAX]; /* for its consumers' sender reports; told with the first */
 };
 
 /* What a consumer that forwards nothing before a key frame lets pass (fanout_await_keyframe()). */
@@ -278,7 +281,6 @@ struct consumer {
     uint64_t nacks, nacked, plis, firs;
     struct consumer *transport_next, *transport_prev;
     struct consumer *stream_prev;
-    char cname[CNAME_BYTES_MAX];
 };
 
 struct record { /* a packet between receiving and the end of its fan-out; its slot is WORKER */
@@ -336,14 +338,17 @@ struct worker {
     struct table routes_out; /* transport << 32 | ssrc -> consumer index */
     struct socket_state *sockets;
     uint32_t *socket_of_io; /* engine's index -> ours */
-    struct array transport_array, peer_array, producer_array, consumer_array;
+    struct array transport_array, peer_array, producer_array, consumer_array, older_array;
     struct transport *transports; /* items of the arrays */
     struct peer *peers;           /* by transport index */
     struct producer *producers;
     struct consumer *consumers;
     struct pool streams;
-    struct nack_list *nacks;     /* by stream index */
-    struct twcc_recorder *twccs; /* by transport index */
+    struct seqmap_range *older;    /* by consumer index, SEQMAP_OLDER each */
+    struct resend_memory *resends; /* by consumer index */
+    int64_t *resends_asked_us;     /* by group of RESEND_GROUP_N: the last request, 0 = none */
+    struct nack_list *nacks;       /* by stream index */
+    struct twcc_recorder *twccs;   /* by transport index */
     int64_t now_us;
     uint32_t tag_next, round_next, rotate, transports_opened;
     struct random random;

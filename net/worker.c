@@ -380,6 +380,7 @@ static void on_tick(struct worker *w)
 {
     slab_trim(&w->slab, TRIM_PAGES, io_standing_is_empty(w->io));
     mirror_tick(w);
+    recovery_rest(w);
     rest(w);
     atomic_store_explicit(&w->counters.turn_us_max, w->count.turn_us_max, memory_order_relaxed);
     w->count.turn_us_max = 0;

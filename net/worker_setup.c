@@ -37,6 +37,17 @@ static uint32_t demux_entries(const struct worker_config *config)
     return config->transports_max * (2 > ICE_TUPLES_MAX ? 2 : ICE_TUPLES_MAX);
 }
 
+static size_t resend_groups(const struct worker_config *config)
+{
+    return (config->consumers_max + RESEND_GROUP_N - 1) / RESEND_GROUP_N;
+}
+
+/* Whole pages a group, for they go back by the group. */
+static size_t resends_bytes(const struct worker_config *config)
+{
+    return resend_groups(config) * RESEND_GROUP_N * sizeof(struct resend_memory);
+}
+
 /* One term per holder; every piece is rounded up to 64 bytes by the arena. */
 static size_t arena_bytes(const struct worker_config *config)
 {
@@ -51,6 +62,8 @@ static size_t arena_bytes(const struct worker_config *config)
            table_bytes(2 * (uint32_t)transports + 1) + /* ICE fragments, old and new */
            array_bytes(sizeof(struct producer), config->producers_max) +
            array_bytes(sizeof(struct consumer), config->consumers_max) +
+           array_bytes(SEQMAP_OLDER * sizeof(struct seqmap_range), config->consumers_max) +
+           resend_groups(config) * sizeof(int64_t) +
            pool_bytes(sizeof(struct stream), (uint32_t)streams) +
            streams * sizeof(struct nack_list) +              /* touched where packets are missing */
            demux_bytes(demux_entries(config)) +              /* addresses */
@@ -77,6 +90,10 @@ static void take_arrays(struct worker *w)
     w->producers = (struct producer *)(void *)w->producer_array.items;
     array_init(&w->consumer_array, arena, sizeof(struct consumer), config->consumers_max);
     w->consumers = (struct consumer *)(void *)w->consumer_array.items;
+    array_init(&w->older_array, arena, SEQMAP_OLDER * sizeof(struct seqmap_range),
+               config->consumers_max);
+    w->older = (struct seqmap_range *)(void *)w->older_array.items;
+    w->resends_asked_us = arena_take(arena, resend_groups(config) * sizeof(int64_t));
     pool_init(&w->streams, arena, sizeof(struct stream), streams);
     w->nacks = arena_take(arena, streams * sizeof *w->nacks);
     array_init(&w->peer_array, arena, sizeof(struct peer), config->transports_max);
@@ -139,6 +156,9 @@ int worker_init(struct worker **out, const struct worker_config *config)
     int result = arena_init(&w->arena, arena_bytes(config));
     if (result == 0)
         take_arrays(w);
+    w->resends = base_map(resends_bytes(config));
+    if (result == 0 && w->resends == NULL)
+        result = -ENOMEM;
     if (result == 0)
         result = timers_init(&w->timers, timers_max(config));
     if (result == 0)
@@ -262,6 +282,7 @@ void worker_exit(struct worker *w)
     if (w->retain != NULL)
         retain_exit(w->retain);
     slab_exit(&w->slab);
+    base_unmap(w->resends, resends_bytes(&w->config));
     timers_exit(&w->timers);
     arena_exit(&w->arena);
     munmap(w, sizeof *w);

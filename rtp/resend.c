@@ -5,9 +5,18 @@
 
 enum { SECOND_US = 1000000, RATE_SHARE = 4 };
 
-void resend_init(struct resend *resend, int64_t now_us)
+void resend_init(struct resend *resend, struct resend_memory *memory, int64_t now_us)
 {
-    *resend = (struct resend){.interval_us = RESEND_INTERVAL_US, .full_us = now_us};
+    *resend =
+        (struct resend){.memory = memory, .interval_us = RESEND_INTERVAL_US, .full_us = now_us};
+}
+
+bool resend_forget(struct resend *resend)
+{
+    if (resend->queue_n > 0)
+        return false;
+    resend->recalls = false;
+    return true;
 }
 
 static uint16_t low_ms(int64_t now_us)
@@ -23,7 +32,9 @@ static uint16_t age_ms(uint16_t at_ms, int64_t now_us)
 
 static bool is_recent(const struct resend *resend, uint16_t seq, int64_t rtt_us, int64_t now_us)
 {
-    const struct resend_recent *set = resend->recent[seq % RESEND_SETS_N];
+    if (!resend->recalls)
+        return false;
+    const struct resend_recent *set = resend->memory->recent[seq % RESEND_SETS_N];
     int64_t limit_us = rtt_us > 0 ? min_i64(rtt_us, RESEND_RTT_MAX_US) : RESEND_RTT_UNKNOWN_US;
     for (unsigned way = 0; way < RESEND_WAYS_N; way++)
         if (set[way].seq == seq && set[way].at_ms != 0)
@@ -34,7 +45,10 @@ static bool is_recent(const struct resend *resend, uint16_t seq, int64_t rtt_us,
 /* Its own place, or a free one, or that of the oldest. */
 static void remember_recent(struct resend *resend, uint16_t seq, int64_t now_us)
 {
-    struct resend_recent *set = resend->recent[seq % RESEND_SETS_N];
+    if (!resend->recalls)
+        memset(resend->memory->recent, 0, sizeof(resend->memory->recent));
+    resend->recalls = true;
+    struct resend_recent *set = resend->memory->recent[seq % RESEND_SETS_N];
     struct resend_recent *to = set;
     for (unsigned way = 0; way < RESEND_WAYS_N; way++) {
         if (set[way].seq == seq || set[way].at_ms == 0) {
@@ -50,7 +64,7 @@ static void remember_recent(struct resend *resend, uint16_t seq, int64_t now_us)
 static bool is_queued(const struct resend *resend, uint16_t seq)
 {
     for (unsigned i = 0; i < resend->queue_n; i++)
-        if (resend->queue[(resend->queue_at + i) % RESEND_QUEUE_N] == seq)
+        if (resend->memory->queue[(resend->queue_at + i) % RESEND_QUEUE_N] == seq)
             return true;
     return false;
 }
@@ -96,7 +110,7 @@ void resend_request(struct resend *resend, uint16_t seq, bool sent, int64_t rtt_
         resend->suppressed++;
         return;
     }
-    resend->queue[(resend->queue_at + resend->queue_n++) % RESEND_QUEUE_N] = seq;
+    resend->memory->queue[(resend->queue_at + resend->queue_n++) % RESEND_QUEUE_N] = seq;
     resend->queued++;
 }
 
@@ -110,7 +124,7 @@ bool resend_take(struct resend *resend, int64_t now_us, uint16_t *seq)
 {
     if (resend->queue_n == 0 || now_us < token_us(resend))
         return false;
-    *seq = resend->queue[resend->queue_at];
+    *seq = resend->memory->queue[resend->queue_at];
     resend->queue_at = (uint8_t)((resend->queue_at + 1) % RESEND_QUEUE_N);
     resend->queue_n--;
     resend->full_us = max_i64(resend->full_us, now_us) + resend->interval_us;
@@ -162,5 +176,5 @@ void resend_clear(struct resend *resend)
     resend->queue_at = 0;
     resend->queue_n = 0;
     resend->early_n = 0;
-    memset(resend->recent, 0, sizeof(resend->recent));
+    resend->recalls = false;
 }

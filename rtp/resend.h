@@ -4,7 +4,8 @@
  *
  * Sequence numbers are the consumer's own (16 bits, as NACKed). The queue and the memory of recent
  * resends are small and fixed; what does not fit is counted and forgotten (the receiver asks
- * again). Threads: the owner's. 728 bytes, no allocation. */
+ * again). Threads: the owner's. 112 bytes, and 640 of the caller's that are touched by the first
+ * NACK and may be taken back when nothing has been asked for in a while; no allocation. */
 #ifndef RTP_RESEND_H
 #define RTP_RESEND_H
 
@@ -22,17 +23,21 @@ enum {
                                     when that is more */
 };
 
-struct resend {
-    uint8_t early_n; /* looked at for every packet that is sent */
-    uint8_t queue_at, queue_n;
-    uint16_t early[RESEND_EARLY_N]; /* oldest first */
+struct resend_memory {
     uint16_t queue[RESEND_QUEUE_N];
 
     struct resend_recent {
         uint16_t seq;
         uint16_t at_ms; /* low bits of the millisecond of the last resend, 0 = never */
     } recent[RESEND_SETS_N][RESEND_WAYS_N];
+};
 
+struct resend {
+    uint8_t early_n; /* looked at for every packet that is sent */
+    uint8_t queue_at, queue_n;
+    bool recalls;                   /* something is in memory->recent */
+    uint16_t early[RESEND_EARLY_N]; /* oldest first */
+    struct resend_memory *memory;
     uint32_t interval_us;
     int64_t full_us; /* when the bucket will be full: a token taken puts it off by an interval */
     /* Packets. Until resend_clear(): requested = queued + suppressed + overflowed + early_served +
@@ -41,9 +46,14 @@ struct resend {
     uint64_t requested, queued, suppressed, served, missed, overflowed, early_served;
 };
 
-static_assert(sizeof(struct resend) <= 728, "there is one per consumer");
+static_assert(sizeof(struct resend) <= 112, "there is one per consumer");
 
-void resend_init(struct resend *resend, int64_t now_us);
+/* `memory` may hold anything, and lives as long. */
+void resend_init(struct resend *resend, struct resend_memory *memory, int64_t now_us);
+
+/* Nothing is queued: what is recent is forgotten, and what is in the memory does not matter until
+ * the next request. False: something is. */
+bool resend_forget(struct resend *resend);
 
 /* One NACKed number. Suppressed when resent at most `rtt_us` ago (0 = unknown) or queued already.
  * `sent` says whether it has been sent at all (seq not newer than the newest sent): if not, it is

@@ -48,10 +48,10 @@ enum {
     SEAL_OVERHEAD_RTCP = 16 + 4, /* tag and index */
     SEAL_SLACK_BYTES = 144,      /* libsrtp2 wants as much room behind a packet that it protects */
     SEAL_WINDOW = 1024,          /* inbound: what comes later is taken for a replay */
-    /* Outbound: what is further back is not sent again. All that is retained for 2 s at 1000
-     * packets/s. libsrtp2 shifts the whole window for each packet: 2048 cost 6 ns more than 1024,
-     * 8192 46 ns and 900 bytes a stream, for resends that most receivers take for replays. */
-    SEAL_WINDOW_OUT = 2048,
+    /* Outbound: what is further back is not sent again. All that is retained for a second at 1000
+     * packets/s, and what receivers take at most for no replay. libsrtp2 shifts the whole window
+     * for each packet: 2048 cost 6 ns and 128 bytes a stream more, 8192 46 ns and 900 bytes. */
+    SEAL_WINDOW_OUT = 1024,
     SEAL_STREAMS_IN_MAX = 64,    /* inbound ssrcs of one transport, RTP and RTCP senders */
     SEAL_STREAMS_OUT_MAX = 4096, /* outbound ssrcs, parked ones included */
     SEAL_PARKED_MAX = 16,        /* removed streams kept, each way */

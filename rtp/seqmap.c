@@ -7,18 +7,22 @@ enum {
     RANGE_LONG = 1 << 30,
 };
 
-void seqmap_init(struct seqmap *map, uint16_t seq_first, uint32_t ts_first)
+void seqmap_init(struct seqmap *map, uint16_t seq_first, uint32_t ts_first,
+                 struct seqmap_range *older)
 {
-    *map = (struct seqmap){.newest = SEQMAP_RANGES - 1,
-                           .sync = true,
-                           .out_max = (uint32_t)seq_first - 1,
-                           .ts_max = ts_first};
+    *map = (struct seqmap){
+        .sync = true, .out_max = (uint32_t)seq_first - 1, .ts_max = ts_first, .older = older};
 }
 
-/* The range `age` steps back from the newest. */
-static unsigned place(const struct seqmap *map, unsigned age)
+/* The older range `age` steps back from the newest, 1 and up. */
+static struct seqmap_range *older_at(const struct seqmap *map, unsigned age)
 {
-    return (map->newest + SEQMAP_RANGES - age) % SEQMAP_RANGES;
+    return &map->older[(map->older_at + SEQMAP_OLDER - (age - 1)) % SEQMAP_OLDER];
+}
+
+static struct seqmap_range *range_at(struct seqmap *map, unsigned age)
+{
+    return age == 0 ? &map->newest : older_at(map, age);
 }
 
 static uint32_t range_n(const struct seqmap_range *range)
@@ -40,7 +44,7 @@ static void shorten(struct seqmap_range *range)
 static void forget_old(struct seqmap *map)
 {
     while (map->n > 1) {
-        const struct seqmap_range *oldest = &map->ranges[place(map, map->n - 1u)];
+        const struct seqmap_range *oldest = older_at(map, map->n - 1u);
         if (ts_diff(map->out_max, oldest->first_out + range_n(oldest)) < LATE_MAX)
             return;
         map->n--;
@@ -53,17 +57,20 @@ static struct seqmap_range *open_range(struct seqmap *map, uint32_t stream, uint
                                        uint32_t first_out, uint32_t ts_delta)
 {
     if (map->n > 0)
-        shorten(&map->ranges[map->newest]);
+        shorten(&map->newest);
     forget_old(map);
-    map->newest = (uint8_t)((map->newest + 1) % SEQMAP_RANGES);
+    if (map->n > 0) {
+        map->older_at = (uint8_t)((map->older_at + 1) % SEQMAP_OLDER);
+        map->older[map->older_at] = map->newest;
+    }
     if (map->n < SEQMAP_RANGES)
         map->n++;
-    map->ranges[map->newest] = (struct seqmap_range){.first_in = first_in,
-                                                     .first_out = first_out,
-                                                     .ts_delta = ts_delta,
-                                                     .in_end = first_in,
-                                                     .stream = stream};
-    return &map->ranges[map->newest];
+    map->newest = (struct seqmap_range){.first_in = first_in,
+                                        .first_out = first_out,
+                                        .ts_delta = ts_delta,
+                                        .in_end = first_in,
+                                        .stream = stream};
+    return &map->newest;
 }
 
 /* Takes back the out-numbers that were kept free for late packets: the next range begins right
@@ -72,7 +79,7 @@ static void close_unsent(struct seqmap *map)
 {
     uint32_t out_end = map->out_max + 1;
     for (unsigned age = 0; age < map->n; age++) {
-        struct seqmap_range *range = &map->ranges[place(map, age)];
+        struct seqmap_range *range = range_at(map, age);
         if (ts_diff(range->first_out, out_end) >= 0)
             range->in_end = range->first_in;
         else if (ts_diff(range->first_out + range_n(range), out_end) > 0)
@@ -94,8 +101,8 @@ static uint32_t next_ts_delta(const struct seqmap *map, uint32_t stream, uint32_
 {
     if (map->n == 0)
         return map->ts_max - rtp_ts;
-    if (map->ranges[map->newest].stream == stream)
-        return map->ranges[map->newest].ts_delta;
+    if (map->newest.stream == stream)
+        return map->newest.ts_delta;
     uint32_t passed = clock_units(now_us - map->sent_us, clock_rate);
     return map->ts_max + (passed > 0 ? passed : 1) - rtp_ts;
 }
@@ -105,10 +112,10 @@ static uint32_t next_ts_delta(const struct seqmap *map, uint32_t stream, uint32_
 static struct seqmap_range *find_late(struct seqmap *map, uint32_t stream, uint32_t seq_ext,
                                       bool *late)
 {
-    bool reopen = map->sync || map->ranges[map->newest].stream != stream;
+    bool reopen = map->sync || map->newest.stream != stream;
     *late = false;
     for (unsigned age = 0; age < map->n; age++) {
-        struct seqmap_range *range = &map->ranges[place(map, age)];
+        struct seqmap_range *range = range_at(map, age);
         if (range->stream != stream)
             continue;
         int64_t beyond = ts_diff(seq_ext, range->in_end);
@@ -163,7 +170,7 @@ static bool forward_late_or_open(struct seqmap *map, uint32_t stream, uint32_t s
 bool seqmap_forward(struct seqmap *map, uint32_t stream, uint32_t seq_ext, uint32_t rtp_ts,
                     uint32_t clock_rate, int64_t now_us, struct seqmap_out *out)
 {
-    struct seqmap_range *range = &map->ranges[map->newest];
+    struct seqmap_range *range = &map->newest;
     bool open = map->n > 0 && !map->sync && range->stream == stream;
     if (!open || ts_diff(seq_ext, range->in_end) < 0)
         return forward_late_or_open(map, stream, seq_ext, rtp_ts, clock_rate, now_us, out);
@@ -179,7 +186,7 @@ bool seqmap_forward(struct seqmap *map, uint32_t stream, uint32_t seq_ext, uint3
 
 void seqmap_drop(struct seqmap *map, uint32_t stream, uint32_t seq_ext)
 {
-    struct seqmap_range *range = &map->ranges[map->newest];
+    struct seqmap_range *range = &map->newest;
     if (map->n == 0 || map->sync || range->stream != stream)
         return; /* the next range begins right behind what was sent anyway */
     if (ts_diff(seq_ext, range->in_end) < 0)
@@ -207,7 +214,7 @@ bool seqmap_reverse(const struct seqmap *map, uint16_t seq, struct seqmap_in *in
     if (ts_diff(out_ext, map->out_max) > 0)
         return false;
     for (unsigned age = 0; age < map->n; age++) {
-        const struct seqmap_range *range = &map->ranges[place(map, age)];
+        const struct seqmap_range *range = age == 0 ? &map->newest : older_at(map, age);
         uint32_t offset = out_ext - range->first_out;
         if (offset >= range_n(range))
             continue;

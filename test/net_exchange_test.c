@@ -223,7 +223,9 @@ START_TEST(sender_reports_carry_the_producers_clock)
     struct scene s;
     uint8_t data[RIG_PACKET];
     struct rtcp_packet packet;
-    struct rtcp_sender_info info = {.ntp = clock_ntp(clock_now_us()), .rtp_ts = 7 * 3000}, out;
+    struct rtcp_sender_info info = {.ntp = clock_ntp(clock_now_us()),
+                                    .rtp_ts = 7 * 3000 + 5 * 90000},
+                            out;
     scene_open(&s, _i, true);
     publish(&s, 7);
     ck_assert_uint_eq(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS), 212);
@@ -232,11 +234,12 @@ START_TEST(sender_reports_carry_the_producers_clock)
     rig_send(&s.publisher, data, writer.at);
     ck_assert(rig_await_rtcp(&s.subscriber, RTCP_SR, -1, data, &packet));
     ck_assert(rtcp_read_sender_info(data, &packet, &out));
-    /* the consumer's RTP time of then, plus what has passed since */
+    /* The consumer's RTP time of then, plus what has passed since: five seconds ahead of what
+     * arrivals would tell. */
     uint32_t passed = (uint32_t)((int64_t)(out.ntp - info.ntp) * 90000 >> 32);
-    int32_t off = (int32_t)(out.rtp_ts - 5000 - passed);
-    ck_assert_int_le(off, 9000); /* a tenth of a second */
-    ck_assert_int_ge(off, -9000);
+    int32_t off = (int32_t)(out.rtp_ts - info.rtp_ts - 5000 + 7 * 3000 - passed);
+    ck_assert_int_le(off, 90000);
+    ck_assert_int_ge(off, -90000);
     scene_close(&s);
 }
 

@@ -8,12 +8,14 @@
 enum { MS = 1000, SECOND = 1000000, RECENT_N = RESEND_SETS_N * RESEND_WAYS_N };
 
 static struct resend resend;
+static struct resend_memory memory;
 static int64_t now_us;
 
 static void begin(void)
 {
     now_us = 5000 * (int64_t)SECOND;
-    resend_init(&resend, now_us);
+    memset(&memory, 0xa5, sizeof memory); /* it may hold anything */
+    resend_init(&resend, &memory, now_us);
 }
 
 static void request(uint16_t seq)
@@ -323,6 +325,25 @@ START_TEST(storm)
 
 END_TEST
 
+/* The memory goes back to the system between two losses. */
+START_TEST(what_is_idle_is_forgotten)
+{
+    begin();
+    request(7);
+    ck_assert(!resend_forget(&resend)); /* something waits */
+    ck_assert_uint_eq(serve(), 1);
+    ck_assert(resend_forget(&resend));
+    memset(&memory, 0xa5, sizeof memory);
+    request(7); /* was served just now, which is not known any more */
+    ck_assert_uint_eq(resend.suppressed, 0);
+    now_us += SECOND;
+    ck_assert_uint_eq(serve(), 1);
+    request(7);
+    ck_assert_uint_eq(resend.suppressed, 1);
+}
+
+END_TEST
+
 Suite *rtp_resend_suite(void)
 {
     Suite *suite = suite_create("rtp/resend");
@@ -340,6 +361,7 @@ Suite *rtp_resend_suite(void)
     tcase_add_test(tc, early);
     tcase_add_test(tc, clear_forgets);
     tcase_add_test(tc, storm);
+    tcase_add_test(tc, what_is_idle_is_forgotten);
     suite_add_tcase(suite, tc);
     return suite;
 }
