@@ -334,7 +334,7 @@ START_TEST(sending_again_is_the_same)
 {
     struct pair pair = pair_open((enum seal_suite)_i);
     static struct packet packets[SEAL_WINDOW_OUT + 1];
-    ck_assert_uint_gt(ARRAY_N(packets), 2 * 1000); /* retention's ceiling, at 1000 a second */
+    ck_assert_uint_ge(SEAL_WINDOW_OUT, SEAL_WINDOW); /* whatever a receiver like us would take */
     for (uint32_t i = 0; i < ARRAY_N(packets); i++)
         packets[i] = sealed_rtp(pair.a, SSRC, 65000 + i);
     for (uint32_t i = 1; i < ARRAY_N(packets); i++) {
