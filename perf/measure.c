@@ -62,19 +62,33 @@ void measure_threads_all(struct measure_threads *threads, pid_t pid)
     threads->n = list_threads(pid, false, threads->tids, 0);
 }
 
-int64_t measure_cpu_ns(const struct measure_threads *threads)
+/* One figure of schedstat, all threads together. */
+static int64_t sum_schedstat(const struct measure_threads *threads, int figure)
 {
     int tids[MEASURE_THREADS_MAX];
     int n = with_helpers(threads, tids);
     int64_t sum = 0;
     for (int i = 0; i < n; i++) {
-        char path[64], text[128];
+        char path[64], text[128], *at = text;
+        int64_t value = 0;
         snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", threads->pid, tids[i]);
         if (read_file(path, text, sizeof text) == 0)
             return MEASURE_NONE;
-        sum += strtoll(text, NULL, 10);
+        for (int k = 0; k <= figure; k++)
+            value = strtoll(at, &at, 10);
+        sum += value;
     }
     return n == 0 ? MEASURE_NONE : sum;
+}
+
+int64_t measure_cpu_ns(const struct measure_threads *threads)
+{
+    return sum_schedstat(threads, 0);
+}
+
+int64_t measure_waited_ns(const struct measure_threads *threads)
+{
+    return sum_schedstat(threads, 1);
 }
 
 /* Value in bytes of a "Name:   123 kB" line. */

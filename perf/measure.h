@@ -32,6 +32,9 @@ void measure_threads_all(struct measure_threads *threads, pid_t pid);
 /* CPU in ns; MEASURE_NONE. */
 int64_t measure_cpu_ns(const struct measure_threads *threads);
 
+/* How long they could have run and had no processor, in ns; MEASURE_NONE. */
+int64_t measure_waited_ns(const struct measure_threads *threads);
+
 /* Pss and huge pages of a process in bytes; MEASURE_NONE. */
 int64_t measure_memory_bytes(pid_t pid);
 

@@ -11,6 +11,7 @@
 #include "rtcp/packet.h"
 #include "rtp/source.h"
 
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -99,6 +100,15 @@ static uint32_t own_ssrc(uint32_t index)
     return 0x77000000u + index;
 }
 
+/* What it was too slow for itself: no loss of the relay's. */
+static void count_missed(struct receivers *r, uint32_t index)
+{
+    uint32_t figures[SK_MEMINFO_VARS] = {0};
+    socklen_t bytes = sizeof figures;
+    if (getsockopt(r->fds[index], SOL_SOCKET, SO_MEMINFO, figures, &bytes) == 0)
+        atomic_store(&r->shared->receivers[index].missed, figures[SK_MEMINFO_DROPS]);
+}
+
 static void report(struct receivers *r, uint32_t index)
 {
     struct receiver *to = &r->all[index];
@@ -106,6 +116,7 @@ static void report(struct receivers *r, uint32_t index)
     struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data - 64};
     struct source_report got;
     to->report_us += REPORT_US;
+    count_missed(r, index);
     if (!to->source.started)
         return;
     source_take_report(&to->source, &got);

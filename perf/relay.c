@@ -471,6 +471,16 @@ bool relay_close_rooms(struct relay *relay, const struct options *options)
 
 /* ---- figures ---- */
 
+/* Where drops of a reason are counted; "none", what was taken, is among the first. */
+static uint64_t *drop_counter(struct relay_counters *counters, const char *why)
+{
+    if (strcmp(why, "fanout_late") == 0)
+        return &counters->drops_late;
+    if (strcmp(why, "handshakes_full") == 0 || strncmp(why, "dtls_", 5) == 0)
+        return &counters->drops_handshake;
+    return &counters->drops;
+}
+
 bool relay_counters(struct relay *relay, struct relay_counters *counters)
 {
     json_t *stats = relay_call(relay, "server.stats", json_object());
@@ -503,12 +513,12 @@ bool relay_counters(struct relay *relay, struct relay_counters *counters)
     }
     json_t *drops = json_object_get(stats, "drops"), *drop;
     const char *why;
-    counters->drops = 0;
+    counters->drops = counters->drops_late = counters->drops_handshake = 0;
     json_object_foreach(drops, why, drop)
     {
-        bool counts = strcmp(why, "none") != 0; /* what was taken */
-        counters->drops += counts ? (uint64_t)json_integer_value(drop) : 0;
+        *drop_counter(counters, why) += (uint64_t)json_integer_value(drop);
     }
+    counters->drops -= (uint64_t)json_integer_value(json_object_get(drops, "none"));
     if (!right)
         fprintf(stderr, "sluice-perf: server.stats lacks a counter\n");
     json_decref(stats);

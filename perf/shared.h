@@ -21,6 +21,7 @@ struct shared_receiver {       /* written by the receivers' process */
     _Atomic uint64_t nack_requested, nack_served, nack_late;
     _Atomic uint64_t limit;   /* packets of the limit */
     _Atomic uint64_t foreign; /* not ours, or not decryptable */
+    _Atomic uint64_t missed;  /* the kernel found its buffer full; brought up to date each second */
 };
 
 struct shared_crowd { /* perf/crowd.h */

@@ -196,5 +196,6 @@ void stage_sum(const struct stage *stage, struct stage_sums *sums)
         sums->nack_late += one->nack_late;
         sums->limit += one->limit;
         sums->foreign += one->foreign;
+        sums->missed += one->missed;
     }
 }

@@ -21,7 +21,7 @@ struct stage {
 /* Sums of the receivers. */
 struct stage_sums {
     uint64_t received, lost_on_wire, recovered, nack_requested, nack_served, nack_late, limit,
-        foreign;
+        foreign, missed;
 };
 
 /* Makes the mapping and starts the receivers. Every open is undone by stage_close(). */
