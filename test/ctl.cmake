@@ -10,9 +10,11 @@ sluice_test_folder(ctl
     h264
     jsonrpc
     media
+    mirror
     ortc
     ortc_consumer
     parts
+    placement
     protocol
     room
     rtpparams
