@@ -2,6 +2,7 @@
 # Suites of ctl/, one noun a line: noun -> test/ctl_noun_test.c with ctl_noun_suite().
 sluice_test_folder(ctl
   SUITES
+    churn
     codecmatch
     codecs
     config

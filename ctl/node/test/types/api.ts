@@ -45,7 +45,7 @@ export async function all(): Promise<void> {
     transport.on('workerclose', () => {});
     same<typeof transport.workerIndex, number | undefined>(true);
   });
-  await router.createPlainTransport({ listenInfo: { ip: '::' }, workerIndex: 1 });
+  await router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '::' }, workerIndex: 1 });
   const can: boolean = router.canConsume({ producerId: 'p', rtpCapabilities });
   // @ts-expect-error -- one must say where to listen
   await router.createWebRtcTransport({});
