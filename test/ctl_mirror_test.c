@@ -502,6 +502,18 @@ START_TEST(test_answer_waits)
     fake_hold(at(A), false);
     ck_assert_int_eq(code_of(ended), 0);
     mirrors_are(1, 0);
+
+    /* Closed before its worker has opened it: then that is all that it waits for. */
+    holds(true);
+    first = consume_ask("c3", "u", "a");
+    ended = rig_request(&rig, &rig.client, "consumer.close", "{'consumerId':'c3'}");
+    unanswered(first);
+    fake_hold(at(B), false);
+    ck_assert_int_eq(code_of(first), 0);
+    unanswered(ended);
+    holds(false);
+    ck_assert_int_eq(code_of(ended), 0);
+    mirrors_are(1, 0);
     close_all();
 }
 
