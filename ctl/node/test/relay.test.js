@@ -355,6 +355,17 @@ test('transports of a room on several threads, unless it is kept on one', needsR
     const { workerIndex: at, mirrorWorkerIndices } = await producer.dump();
     assert.deepEqual([at, mirrorWorkerIndices], [workerIndex, []]);
   }
+  const [up, down] = await Promise.all(
+    [0, 1].map((workerIndex) => router.createPlainTransport({ listenInfo, workerIndex })),
+  );
+  const producer = await up.produce(audio(2));
+  const { id: producerId } = producer;
+  const { rtpCapabilities } = router;
+  const consumer = await down.consume({ producerId, rtpCapabilities });
+  assert.deepEqual((await producer.dump()).mirrorWorkerIndices, [1]);
+  consumer.close();
+  const mirrors = async () => (await worker.request('server.census')).mirrors;
+  await until(async () => (await mirrors()) === 0, 'the end of the mirror');
   const chosen = await router.createPlainTransport({ listenInfo });
   assert.equal(chosen.workerIndex, router.workerIndex);
   const kept = await worker.createRouter({ mediaCodecs, workerIndex: 1 });
