@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* perf/main.c - sluice-perf: measures a relay. */
+#include "perf/egress.h"
 #include "perf/fanout.h"
 #include "perf/micro.h"
 #include "perf/storm.h"
@@ -14,6 +15,8 @@ int main(int argc, char **argv)
         return micro_run(&options);
     if (strcmp(options.scenario, "limit") == 0)
         return fanout_run_limit(&options);
+    if (strcmp(options.scenario, "egress") == 0)
+        return egress_run_all(&options);
     if (strcmp(options.scenario, "storm") == 0)
         return storm_run(&options);
     return fanout_run(&options);

@@ -12,6 +12,7 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: sluice-perf fanout [option...]\n"
     "       sluice-perf limit [option...]\n"
+    "       sluice-perf egress [option...]\n"
     "       sluice-perf storm [option...]\n"
     "       sluice-perf micro [parse|rewrite|seal|retain|slab]\n"
     "Measures what a Sluice relay costs, on the loopback interface.\n"
@@ -20,6 +21,7 @@ static const char usage[] =
     "the limit: a program that only rewrites, encrypts and sends. limit runs that one alone. "
     "micro\n"
     "times the steps of a packet; it prints lines of name, value and unit.\n"
+    "egress holds ways of sending against each other: sockets, engines, runs, padding, ciphers.\n"
     "storm has a room forwarded while WebRTC peers join the same relay, in slices with and "
     "without.\n"
     "\n"
@@ -45,6 +47,7 @@ static const char usage[] =
     "  --no-count         without the second, short run that counts system and heap calls\n"
     "  --run LENGTH       limit: mean packets of a send (default: a frame)\n"
     "  --relay PATH       the sluiced to measure\n"
+    "  --sink ADDRESS     egress: send there, to a device that drops, instead of to receivers\n"
     "\n"
     "  --peers N          storm: WebRTC peers that join, by ICE and DTLS as browsers do (default "
     "500)\n"
@@ -106,6 +109,7 @@ enum option_id {
     OPTION_NO_COUNT,
     OPTION_RUN_LENGTH,
     OPTION_RELAY,
+    OPTION_SINK,
     OPTION_PEERS,
     OPTION_JOINS_PER_SECOND,
     OPTION_REST,
@@ -136,6 +140,7 @@ static const struct option long_options[] = {
     {"no-count", no_argument, NULL, OPTION_NO_COUNT},
     {"run", required_argument, NULL, OPTION_RUN_LENGTH},
     {"relay", required_argument, NULL, OPTION_RELAY},
+    {"sink", required_argument, NULL, OPTION_SINK},
     {"peers", required_argument, NULL, OPTION_PEERS},
     {"joins-per-second", required_argument, NULL, OPTION_JOINS_PER_SECOND},
     {"rest", required_argument, NULL, OPTION_REST},
@@ -255,6 +260,9 @@ static bool option_read(struct options *o, int option)
     case OPTION_RELAY:
         o->relay = optarg;
         break;
+    case OPTION_SINK:
+        o->sink = optarg;
+        break;
     case OPTION_PEERS:
         o->peers = integer("peers", 1, OPTIONS_PEERS_MAX, &right);
         break;
@@ -279,7 +287,7 @@ static bool option_read(struct options *o, int option)
 
 static bool is_scenario(const char *name)
 {
-    static const char *const names[] = {"fanout", "limit", "micro", "storm"};
+    static const char *const names[] = {"fanout", "limit", "egress", "micro", "storm"};
     for (size_t i = 0; i < ARRAY_N(names); i++)
         if (strcmp(names[i], name) == 0)
             return true;
@@ -297,7 +305,7 @@ static int check(struct options *o, int argc, char **argv)
 {
     static const char *const benches[] = {"parse", "rewrite", "seal", "retain", "slab"};
     if (optind >= argc)
-        return bad("a scenario is missing: fanout, limit, micro or storm", "");
+        return bad("a scenario is missing: fanout, limit, egress, micro or storm", "");
     o->scenario = argv[optind++];
     if (!is_scenario(o->scenario))
         return bad("no such scenario:", o->scenario);

@@ -2,6 +2,7 @@
 # Suites of perf/, one noun a line: noun -> test/perf_noun_test.c with perf_noun_suite().
 sluice_test_folder(perf
   SUITES
+    egress
     histogram
     limit
     options
@@ -9,4 +10,5 @@ sluice_test_folder(perf
   THREADS
   LIBS sluice_perf)
 sluice_test_script(perf_fanout test/perf_fanout_test.sh LABELS integration)
+sluice_test_script(perf_egress_ways test/perf_egress_ways_test.sh LABELS integration)
 sluice_test_script(perf_storm test/perf_storm_test.sh LABELS integration)
