@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ctl/plain.c - plain transports: transport.createPlain, and connect with an address and keys. */
+#include "ctl/admission.h"
 #include "ctl/base64.h"
 #include "ctl/handlers.h"
 #include "ctl/transport.h"
@@ -138,10 +139,8 @@ void transport_createPlain(struct control *control, struct request *request, str
     plain_read(control, request, f, &plain);
     if (!handler_new_id(control, request, f, NOUN_TRANSPORT, &plain.id))
         return;
-    if (control->draining) {
-        request_fail(request, RPC_DRAINING, NULL, NULL, NULL, "the relay is draining");
+    if (!admission_check(control, request, NOUN_TRANSPORT, router->o.worker))
         return;
-    }
     plain_create(control, request, router, &plain);
 }
 

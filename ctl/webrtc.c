@@ -3,6 +3,7 @@
  * restartIce. */
 #include "ctl/webrtc.h"
 
+#include "ctl/admission.h"
 #include "ctl/candidates.h"
 #include "ctl/dtlsparams.h"
 #include "ctl/handlers.h"
@@ -239,10 +240,8 @@ void transport_createWebRtc(struct control *control, struct request *request, st
     read_how(f, &rtc);
     if (!handler_new_id(control, request, f, NOUN_TRANSPORT, &rtc.id))
         return;
-    if (control->draining) {
-        request_fail(request, RPC_DRAINING, NULL, NULL, NULL, "the relay is draining");
+    if (!admission_check(control, request, NOUN_TRANSPORT, router->o.worker))
         return;
-    }
     webrtc_create(control, request, f, router, &rtc);
 }
 

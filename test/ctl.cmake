@@ -9,6 +9,7 @@ sluice_test_folder(ctl
     fields
     h264
     jsonrpc
+    load
     media
     ortc
     ortc_consumer

@@ -19,7 +19,10 @@ sluice_test_folder(net
     recovery
     report
     route
+    shed
+    shedpace
     srtp
+    stress
     stun
     stunlimit
     stunwrite
