@@ -16,6 +16,7 @@ sluice_test_folder(net
     ice
     keyframe
     limits
+    memory
     recovery
     report
     route
