@@ -2,6 +2,8 @@
 /* net/memory.c - what a worker's parts take of the memory. */
 #include "net/memory.h"
 
+#include "net/exchange.h"
+#include "net/mirror.h"
 #include "net/state.h"
 
 static void add(struct worker_memory *memory, enum memory_part part, const void *at, size_t bytes)
@@ -101,6 +103,10 @@ void worker_memory(const struct worker *w, struct worker_memory *memory)
     add(memory, MEMORY_TCP, tcp_memory(w->tcp)->memory, tcp_memory(w->tcp)->bytes);
     add(memory, MEMORY_MAILBOXES, w->inbox.items, w->inbox.item_bytes * w->inbox.items_n);
     add(memory, MEMORY_MAILBOXES, w->outbox.items, w->outbox.item_bytes * w->outbox.items_n);
+    if (exchange_memory(w) != NULL) {
+        add(memory, MEMORY_EXCHANGE, exchange_memory(w)->memory, exchange_memory(w)->bytes);
+        add(memory, MEMORY_EXCHANGE, w->mirror_refs, mirror_refs_bytes(w));
+    }
     add(memory, MEMORY_WORKER, w, sizeof *w);
     add_rest(w, memory);
 }

@@ -32,6 +32,7 @@ enum memory_of { MEMORY_OF_TRANSPORT, MEMORY_OF_PRODUCER, MEMORY_OF_CONSUMER, ME
     X(ENGINE, "engine", WORKER)             /* sends, without the kernel's rings */                \
     X(TCP, "tcp", WORKER)                   /* connections and what waits for them */              \
     X(MAILBOXES, "mailboxes", WORKER)       /* */                                                  \
+    X(EXCHANGE, "exchange", WORKER)         /* with other workers, for rooms over several */       \
     X(WORKER, "worker", WORKER)             /* trace, counters, what is left */
 
 enum memory_part {
