@@ -133,8 +133,10 @@ static void on_shed(struct control *control, struct consumer *consumer, bool she
 static void on_stress(struct control *control, uint16_t worker, const struct event_stress *stress)
 {
     double figure = stress->figure / (double)STRESS_FULL;
-    log_warn("worker", "worker %u: stress %.3f, %s", worker, figure,
-             stress->high ? "too much" : "over");
+    if (stress->high)
+        log_warn("worker", "worker %u is near its limit: stress %.3f", worker, figure);
+    else
+        log_info("worker", "worker %u is at ease again: stress %.3f", worker, figure);
     notify(control, NOTICE_SERVER_STRESS, NULL,
            json_pack("{s:i, s:f, s:b}", "workerIndex", (int)worker, "stress", figure, "high",
                      (int)stress->high));

@@ -485,8 +485,7 @@ static bool changes_objects(enum command_kind kind)
 {
     return kind != COMMAND_STATS && kind != COMMAND_TRACE_DUMP && kind != COMMAND_TRACE_EVENTS &&
            kind != COMMAND_SOCKET_OPEN && kind != COMMAND_CONSUMER_KEYFRAME &&
-           kind != COMMAND_READER_ADD && kind != COMMAND_READER_REMOVE &&
-           kind != COMMAND_SHED_RULE;
+           kind != COMMAND_READER_ADD && kind != COMMAND_READER_REMOVE && kind != COMMAND_SHED_RULE;
 }
 
 void apply_commands(struct worker *w)
