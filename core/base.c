@@ -43,6 +43,27 @@ void base_give_back(void *at, size_t bytes)
         (void)madvise((void *)from, to - from, MADV_DONTNEED); /* refused: it stays resident */
 }
 
+size_t base_resident_bytes(const void *at, size_t bytes)
+{
+    enum { PAGES = 4096 };
+
+    unsigned char in_memory[PAGES];
+    size_t page = base_page_bytes(), resident = 0;
+    uintptr_t from = (uintptr_t)at, to = from + bytes;
+    for (uintptr_t block = from / page * page; block < to; block += PAGES * page) {
+        size_t pages_n = min_size((to - block + page - 1) / page, PAGES);
+        if (mincore((void *)block, pages_n * page, in_memory) != 0)
+            return 0;
+        for (size_t i = 0; i < pages_n; i++) {
+            uintptr_t begin = block + i * page, end = begin + page;
+            begin = begin < from ? from : begin;
+            end = end > to ? to : end;
+            resident += in_memory[i] & 1 ? end - begin : 0;
+        }
+    }
+    return resident;
+}
+
 void base_unmap(void *at, size_t bytes)
 {
     if (at)

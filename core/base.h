@@ -40,6 +40,10 @@ void base_unmap(void *at, size_t bytes); /* no-op for NULL */
 /* The whole pages within [at, at + bytes) go back to the system and come again as zeroes when they
  * are touched. What is mapped, not what malloc gave. */
 void base_give_back(void *at, size_t bytes);
+
+/* How much of [at, at + bytes) is in memory, to the byte: of a page that is, what lies within
+ * counts. Any thread; a system call for every 16 MiB; 0 where the system does not say. */
+size_t base_resident_bytes(const void *at, size_t bytes);
 size_t base_page_bytes(void);
 
 /* `value` rounded up to a multiple of `step`, a power of two. */

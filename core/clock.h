@@ -32,6 +32,9 @@ static inline int64_t ntp_compact_us(uint32_t difference)
     return (int64_t)(int32_t)difference * 1000000 / 65536;
 }
 
+/* Processor time of the calling thread, the kernel's for it included. A system call. */
+int64_t clock_thread_us(void);
+
 /* Wall-clock microseconds since 1970 for log lines and stats' timestamps. */
 int64_t clock_wall_us(void);
 

@@ -164,6 +164,11 @@ uint32_t io_missing(const struct io *io)
     return io->missing;
 }
 
+const struct arena *io_memory(const struct io *io)
+{
+    return &io->arena;
+}
+
 const struct io_counters *io_counters(const struct io *io)
 {
     return &io->counters;

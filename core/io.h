@@ -127,6 +127,9 @@ enum io_engine io_engine_of(const struct io *io);
 uint32_t io_missing(const struct io *io); /* enum io_feature bits */
 const struct io_counters *io_counters(const struct io *io);
 
+/* Its own memory, without the kernel's rings. Any thread. */
+const struct arena *io_memory(const struct io *io);
+
 /* Sizes the buffers of a socket, by force where the system lets us, else up to its limits; 0 leaves
  * one as it is. Returns the bytes of receive buffer that were granted (as asked for, not the
  * kernel's doubled figure), or -errno. */

@@ -20,7 +20,8 @@
     X(EVICT, "evict")               /* a: slots taken back */                                      \
     X(STARVED, "starved")           /* a: free slots */                                            \
     X(SEND_FAILED, "send_failed")   /* a: transport, b: errno */                                   \
-    X(STREAM_RESET, "stream_reset") /* a: producer stream, b: seq */
+    X(STREAM_RESET, "stream_reset") /* a: producer stream, b: seq */                               \
+    X(SHED, "shed")                 /* a: consumer, b: 1 shed, 0 brought back */
 
 enum trace_kind {
 

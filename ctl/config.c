@@ -12,29 +12,14 @@ static const char *const engine_names[] = {"auto", "uring", "mmsg", NULL};
 static const char *const placement_names[] = {"home", "spread", NULL};
 static const char *const log_names[] = {"text", "json", NULL};
 static const char *const level_names[] = {"none", "error", "warn", "info", "debug", NULL};
-static const char *const key_names[] = {"socket",
-                                        "workers",
-                                        "placement",
-                                        "io",
-                                        "without",
-                                        "slots",
-                                        "retainSlots",
-                                        "hugePages",
-                                        "pin",
-                                        "sockets",
-                                        "transports",
-                                        "producers",
-                                        "consumers",
-                                        "plannedPps",
-                                        "portRange",
-                                        "retention",
-                                        "logLevel",
-                                        "log",
-                                        "metricsPort",
-                                        "drainSeconds",
-                                        "dtlsCertificateFile",
-                                        "dtlsPrivateKeyFile",
-                                        NULL};
+static const char *const key_names[] = {
+    "socket",    "workers",    "placement",           "io",
+    "without",   "slots",      "retainSlots",         "hugePages",
+    "pin",       "sockets",    "transports",          "producers",
+    "consumers", "plannedPps", "portRange",           "retention",
+    "logLevel",  "log",        "metricsPort",         "drainSeconds",
+    "shed",      "admission",  "dtlsCertificateFile", "dtlsPrivateKeyFile",
+    NULL};
 
 static uint32_t processors_n(void)
 {
@@ -62,6 +47,7 @@ void config_default(struct config *config)
         .log_format = LOG_FORMAT_TEXT,
         .drain_seconds = 30,
     };
+    loadrules_default(&config->load);
     memcpy(config->socket, CONFIG_SOCKET, sizeof(CONFIG_SOCKET));
 }
 
@@ -225,6 +211,7 @@ bool config_read(struct config *config, const json_t *value, struct field_error 
     read_retention(&f, &config->retain_rule);
     read_u16(&f, "metricsPort", 0, &config->metrics_port);
     read_u32(&f, "drainSeconds", 0, 86400, &config->drain_seconds);
+    loadrules_read(&f, &config->load);
     read_path(&f, "dtlsCertificateFile", config->certificate_path);
     read_path(&f, "dtlsPrivateKeyFile", config->key_path);
     return fields_ok(&f);
@@ -333,6 +320,8 @@ json_t *config_json(const struct config *config)
     json_object_set_new(value, "log", json_string(log_names[config->log_format]));
     json_object_set_new(value, "metricsPort", json_integer(config->metrics_port));
     json_object_set_new(value, "drainSeconds", json_integer(config->drain_seconds));
+    json_object_set_new(value, "shed", loadrules_shed_json(&config->load));
+    json_object_set_new(value, "admission", loadrules_admission_json(&config->load));
     json_object_set_new(value, "dtlsCertificateFile", json_string(config->certificate_path));
     json_object_set_new(value, "dtlsPrivateKeyFile", json_string(config->key_path));
     return value;

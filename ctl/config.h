@@ -8,7 +8,7 @@
 
 #include "core/io.h"
 #include "core/log.h"
-#include "ctl/fields.h"
+#include "ctl/loadrules.h"
 #include "rtp/retain.h"
 
 enum {
@@ -43,6 +43,7 @@ struct config {
     uint32_t planned_pps; /* packets a second that come into one socket: sizes receive buffers */
     uint16_t port_min, port_max; /* for transports that name no port; 0: the system's */
     struct retain_rule retain_rule;
+    struct load_rules load;
     char certificate_path[CONFIG_FILE_PATH_BYTES], key_path[CONFIG_FILE_PATH_BYTES]; /* PEM, for
         DTLS; "": made at each start */
     enum log_level log_level;

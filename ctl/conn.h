@@ -28,7 +28,8 @@ static_assert(NOTICE_N <= 64, "a set of notices is 64 bits");
 
 /* Those about the relay itself, which no object's id can narrow. */
 static const uint64_t CONN_NOTICES_RELAY =
-    1ull << NOTICE_SERVER_DRAINING | 1ull << NOTICE_SERVER_SHUTDOWN;
+    1ull << NOTICE_SERVER_STRESS | 1ull << NOTICE_SERVER_DRAINING |
+    1ull << NOTICE_SERVER_UNDRAINED | 1ull << NOTICE_SERVER_SHUTDOWN;
 
 struct conn_subscription {
     struct conn_subscription *next; /* of its bucket */

@@ -2,6 +2,7 @@
 /* ctl/consumer.c - transport.consume: what endpoints are sent. */
 #include "ctl/consumer.h"
 
+#include "ctl/admission.h"
 #include "ctl/close.h"
 #include "ctl/handlers.h"
 #include "ctl/mirror.h"
@@ -283,8 +284,7 @@ static void consume_run(struct control *control, struct request *request, struct
         errand_free(errand);
         if (consume->mirror)
             mirror_leave(control, consume->mirror, NULL);
-        request_fail(request, RPC_FULL, NULL, NULL, NULL, "worker %u has no room for a consumer",
-                     consume->transport->o.worker);
+        admission_fail_full(control, request, OBJECT_CONSUMER, consume->transport->o.worker);
         return;
     }
     if (consume->verbatim) {
@@ -358,7 +358,8 @@ void transport_consume(struct control *control, struct request *request, struct 
     }
     consume_read(f, &consume);
     if (!handler_new_id(control, request, f, NOUN_CONSUMER, &consume.id) ||
-        refuse_later(request, f, &consume))
+        refuse_later(request, f, &consume) ||
+        !admission_check(control, request, NOUN_CONSUMER, consume.transport->o.worker))
         return;
     if (!consume.mid && !consume.verbatim)
         mid_make(&consume);

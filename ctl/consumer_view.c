@@ -28,6 +28,16 @@ void consumer_resume(struct control *control, struct request *request, struct fi
     set_paused(control, request, f, false);
 }
 
+static void on_priority(struct control *control, struct errand *errand,
+                        const struct outcome *outcome)
+{
+    (void)control;
+    if (outcome->result == 0)
+        request_result(errand->request, json_pack("{s:i}", "priority", (int)errand->argument));
+    else
+        request_fail_errno(errand->request, outcome->result, "the worker refused the priority");
+}
+
 void consumer_setPriority(struct control *control, struct request *request, struct fields *f)
 {
     struct consumer *consumer = handler_consumer(control, request, f);
@@ -37,8 +47,17 @@ void consumer_setPriority(struct control *control, struct request *request, stru
     fields_int(f, "priority", FIELD_REQUIRED, 1, 255, &priority);
     if (!handler_ok(request))
         return;
+    struct errand *errand =
+        errand_make(COMMAND_CONSUMER_PRIORITY, consumer->o.index, true, on_priority);
+    if (!errand) {
+        request_fail_memory(request);
+        return;
+    }
     consumer->priority = (uint8_t)priority;
-    request_result(request, json_pack("{s:i}", "priority", (int)priority));
+    errand->command->priority = (uint8_t)priority;
+    errand->argument = (uint32_t)priority;
+    errand->request = request;
+    control_errand(control, consumer->o.worker, errand);
 }
 
 void consumer_requestKeyFrame(struct control *control, struct request *request, struct fields *f)
@@ -136,13 +155,13 @@ void consumer_dump(struct control *control, struct request *request, struct fiel
     json_t *params = consumer_params(consumer);
     json_t *encodings = consumable_encodings(consumer);
     json_t *out = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:i, s:o}", "id", consumer->o.id,
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:i, s:o}", "id", consumer->o.id,
         "producerId", consumer->producer->o.id, "transportId", consumer->transport->o.id,
         "routerId", consumer->transport->router->o.id, "kind", media_kind_names[consumer->kind],
         "type", ortc_type_names[consumer->type], "supportedCodecPayloadTypes",
         payload_types(params), "traceEventTypes", handler_trace_types(consumer->o.trace_bits),
-        "paused", (int)consumer->paused, "producerPaused", (int)consumer->producer->paused,
-        "priority", (int)consumer->priority, "score", show_score(consumer));
+        "paused", (int)consumer->paused, "producerPaused", (int)consumer->producer->paused, "shed",
+        (int)consumer->shed, "priority", (int)consumer->priority, "score", show_score(consumer));
     if (params) {
         json_object_set_new(out, "rtpStream", show_stream(params, 0, consumer->score));
         json_object_set_new(out, "rtpParameters", params);

@@ -415,6 +415,13 @@ void control_drain(struct control *control, uint32_t seconds)
     notify(control, NOTICE_SERVER_DRAINING, NULL, json_pack("{s:i}", "seconds", (int)seconds));
 }
 
+void control_undrain(struct control *control)
+{
+    control->draining = false;
+    log_info("control", "not draining any more: routers and transports are taken again");
+    notify(control, NOTICE_SERVER_UNDRAINED, NULL, NULL);
+}
+
 static void on_signal(struct control *control)
 {
     struct signalfd_siginfo signal;
@@ -540,6 +547,7 @@ static struct worker_config worker_config_of(const struct control *control, uint
         .producers_max = config->producers_max,
         .consumers_max = config->consumers_max,
         .retain_rule = config->retain_rule,
+        .shed_rule = config->load.shed,
         .certificate = &control->certificate,
         .cpu = config->pin ? listen_processor(index) : -1,
     };

@@ -40,6 +40,8 @@ enum {
     X(C, notifications, "notifications queued")                                                    \
     X(C, commands, "commands posted to workers")                                                   \
     X(C, command_failures, "commands that a worker answered with an error")                        \
+    X(C, refused_stress, "requests refused because their worker was under too much stress")        \
+    X(C, refused_full, "requests refused because a limit of objects was reached")                  \
     X(C, events, "events taken from workers")                                                      \
     X(G, connections, "open connections")                                                          \
     X(G, requests_pending, "requests without an answer")                                           \
@@ -97,6 +99,9 @@ bool control_turn(struct control *control, int timeout_ms);
 
 /* Takes nothing new from now on; ends when the last router is closed or `seconds` are over. */
 void control_drain(struct control *control, uint32_t seconds);
+
+/* Takes new rooms again. */
+void control_undrain(struct control *control);
 
 /* A connection made by somebody else (tests). Takes the descriptor. NULL: refused, closed. */
 struct conn *control_adopt(struct control *control, int fd);

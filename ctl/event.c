@@ -8,6 +8,7 @@
 #include "ctl/show.h"
 #include "ctl/tuple.h"
 #include "ctl/webrtc.h"
+#include "net/stress.h"
 
 #include <stdlib.h>
 
@@ -141,6 +142,24 @@ static void router_leave_worker(struct control *control, struct router *router, 
         model_move_router(&control->model, router, placement_home(control));
 }
 
+static void on_shed(struct control *control, struct consumer *consumer, bool shed)
+{
+    consumer->shed = shed;
+    notify(control, shed ? NOTICE_CONSUMER_SHED : NOTICE_CONSUMER_UNSHED, &consumer->o, NULL);
+}
+
+static void on_stress(struct control *control, uint16_t worker, const struct event_stress *stress)
+{
+    double figure = stress->figure / (double)STRESS_FULL;
+    if (stress->high)
+        log_warn("worker", "worker %u is near its limit: stress %.3f", worker, figure);
+    else
+        log_info("worker", "worker %u is at ease again: stress %.3f", worker, figure);
+    notify(control, NOTICE_SERVER_STRESS, NULL,
+           json_pack("{s:i, s:f, s:b}", "workerIndex", (int)worker, "stress", figure, "high",
+                     (int)stress->high));
+}
+
 void control_worker_died(struct control *control, uint16_t worker)
 {
     struct router *router = NULL;
@@ -188,6 +207,10 @@ void control_event(struct control *control, uint16_t worker, const struct outcom
         control_worker_died(control, worker);
         return;
     }
+    if (outcome->event == EVENT_STRESS) {
+        on_stress(control, worker, &outcome->stress);
+        return;
+    }
     void *object = object_of(control, worker, outcome);
     struct transport *transport = outcome->object == OBJECT_TRANSPORT ? object : NULL;
     if (!object) {
@@ -222,6 +245,11 @@ void control_event(struct control *control, uint16_t worker, const struct outcom
         if (outcome->object == OBJECT_SOCKET)
             on_socket_dead(control, object);
         return;
+    case EVENT_SHED:
+        if (outcome->object == OBJECT_CONSUMER)
+            on_shed(control, object, outcome->shed);
+        return;
+    case EVENT_STRESS:
     case EVENT_ENGINE_DEAD:
     case EVENT_NONE:
         return;

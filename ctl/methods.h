@@ -56,12 +56,20 @@
       ".params.useFir " p ".params.useInBandFec " p ".params.useDtx " p ".params.spatialLayers " p \
       ".params.temporalLayers " p ".score "
 
+#define METHODS_LOAD                                                                               \
+    "shed shed.enabled shed.at shed.until shed.afterMs shed.calmMs admission admission.stressMax " \
+    "admission.routersMax admission.transportsMax admission.producersMax admission.consumersMax"
+#define METHODS_RETENTION(p)                                                                       \
+    p " " p ".packets " p ".bytes " p ".packetsPerSecond " p ".bytesPerSecond " p ".seconds "
+#define METHODS_OBJECTS(p) p " " p "[].kind " p "[].count " p "[].residentBytes " p "[].bytesEach "
+
 /* X(function, name, params, result) */
 #define METHOD_LIST(X)                                                                             \
     X(server_info, "server.info", "",                                                              \
-      "version protocolVersion pid startedAt uptimeSeconds state webRtcServers workers "           \
+      "version protocolVersion pid startedAt uptimeSeconds state drainSecondsLeft "                \
+      "webRtcServers workers "                                                                     \
       "workers[].index "                                                                           \
-      "workers[].engine workers[].threadId workers[].alive workers[].missing "                     \
+      "workers[].engine workers[].threadId workers[].alive workers[].stress workers[].missing "    \
       "workers[].missing[].feature workers[].missing[].remedy")                                    \
     X(server_dump, "server.dump", "",                                                              \
       "config connections connections[].serial connections[].pid connections[].uid "               \
@@ -74,7 +82,8 @@
       "webRtcServers[].transports " METHODS_BOUND("webRtcServers[].udpSockets")                    \
           METHODS_BOUND("webRtcServers[].tcpServers"))                                             \
     X(server_stats, "server.stats", "",                                                            \
-      "timestamp control totals drops workers workers[].index workers[].counters workers[].drops") \
+      "timestamp stress control totals drops workers workers[].index workers[].stress "            \
+      "workers[].counters workers[].drops")                                                        \
     X(server_metrics, "server.metrics", "", "text")                                                \
     X(server_census, "server.census", "",                                                          \
       METHODS_COUNTS(                                                                              \
@@ -82,6 +91,19 @@
               "workers[].index " METHODS_COUNTS("workers[]."))                                     \
     X(server_setLog, "server.setLog", "level format", "level format")                              \
     X(server_drain, "server.drain", "seconds", "state routers seconds")                            \
+    X(server_undrain, "server.undrain", "", "state")                                               \
+    X(server_setLoad, "server.setLoad", METHODS_LOAD, METHODS_LOAD)                                \
+    X(server_memory, "server.memory", "",                                                          \
+      "process process.pssBytes process.residentBytes process.hugePageBytes heap heap.usedBytes "  \
+      "heap.mappedBytes heap.dtlsBytes heap.srtpBytes heap.controlBytes srtp srtp[].suite "        \
+      "srtp[].sessions srtp[].streamsOut srtp[].streamsIn srtp[].sessionBytes "                    \
+      "srtp[].streamOutBytes srtp[].streamInBytes " METHODS_OBJECTS("objects") METHODS_RETENTION(  \
+          "retention") "workers workers[].index workers[].mappedBytes "                            \
+                       "workers[].residentBytes " METHODS_OBJECTS("workers[].objects")             \
+                           METHODS_RETENTION(                                                      \
+                               "workers[].retention") "workers[].parts workers[].parts[].name "    \
+                                                      "workers[].parts[].mappedBytes "             \
+                                                      "workers[].parts[].residentBytes")           \
     X(server_shutdown, "server.shutdown", "", "state")                                             \
     X(server_subscribe, "server.subscribe", "events ids", "subscriptions")                         \
     X(server_unsubscribe, "server.unsubscribe", "events ids", "subscriptions")                     \
@@ -189,7 +211,7 @@
     X(consumer_dump, "consumer.dump", "consumerId",                                                \
       "id producerId transportId routerId kind type appData rtpParameters "                        \
       "consumableRtpEncodings supportedCodecPayloadTypes traceEventTypes paused producerPaused "   \
-      "priority rtpStream " METHODS_STREAM_DUMP("rtpStream") METHODS_SCORE)                        \
+      "shed priority rtpStream " METHODS_STREAM_DUMP("rtpStream") METHODS_SCORE)                   \
     X(consumer_enableTraceEvent, "consumer.enableTraceEvent", "consumerId types", "types")         \
     X(consumer_close, "consumer.close", "consumerId", "")
 
@@ -222,12 +244,16 @@
     X(CONSUMER_PRODUCERPAUSE, "consumer.producerpause", "consumerId")                              \
     X(CONSUMER_PRODUCERRESUME, "consumer.producerresume", "consumerId")                            \
     X(CONSUMER_SCORE, "consumer.score", "consumerId " METHODS_SCORE)                               \
+    X(CONSUMER_SHED, "consumer.shed", "consumerId")                                                \
+    X(CONSUMER_UNSHED, "consumer.unshed", "consumerId")                                            \
     X(CONSUMER_TRACE, "consumer.trace",                                                            \
       "consumerId trace trace.type trace.timestamp trace.direction trace.info trace.info.ssrc "    \
       "trace.info.rtpPacket trace.info.isRtx trace.info.packets")                                  \
     X(WEBRTCSERVER_CLOSE, "webRtcServer.close", "webRtcServerId")                                  \
     X(WEBRTCSERVER_WORKERCLOSE, "webRtcServer.workerclose", "webRtcServerId")                      \
     X(WEBRTCSERVER_SOCKETDEAD, "webRtcServer.socketdead", "webRtcServerId")                        \
+    X(SERVER_STRESS, "server.stress", "workerIndex stress high")                                   \
+    X(SERVER_UNDRAINED, "server.undrained", "")                                                    \
     X(SERVER_DRAINING, "server.draining", "seconds")                                               \
     X(SERVER_SHUTDOWN, "server.shutdown", "")
 

@@ -171,12 +171,16 @@ json_t *metrics_worker_drops(const struct worker_counters *counters)
     return out;
 }
 
-/* A sum of what was the most in one turn would mean nothing: of those it is the largest. */
+/* A sum of what was the most in one turn, or of shares, would mean nothing: of those it is the
+ * largest. */
 static uint64_t total_of(const struct control *control, const struct metric *metric)
 {
     uint64_t total = 0;
-    bool largest = strcmp(metric->name, "turn_us_max") == 0 ||
-                   strcmp(metric->name, "handshake_steps_turn_max") == 0;
+    static const char *const most[] = {"turn_us_max", "handshake_steps_turn_max", "stress",
+                                       "stress_busy", "stress_slots"};
+    bool largest = false;
+    for (size_t i = 0; i < ARRAY_N(most); i++)
+        largest |= strcmp(metric->name, most[i]) == 0;
     for (uint32_t i = 0; i < control->config.workers_n; i++) {
         uint64_t value = worker_value(worker_counters(control->desks[i].worker), metric);
         total = !largest ? total + value : value > total ? value : total;

@@ -172,6 +172,7 @@ struct consumer {
     enum media_kind kind;
     enum ortc_type type;
     bool paused, ignore_dtx;
+    bool shed; /* by its worker */
     uint8_t priority, score;
     char mid[RTP_MID_BYTES_MAX + 1];
 };

@@ -2,6 +2,8 @@
 /* ctl/placement.c - on which worker a room has its home, and on which a transport lives. */
 #include "ctl/placement.h"
 
+#include "ctl/admission.h"
+
 #include <stdio.h>
 
 int64_t placement_read(const struct control *control, struct fields *f)
@@ -140,11 +142,20 @@ static int32_t least_busy(const struct model *model, const struct webrtc_server 
     return best;
 }
 
-static bool home_will_do(const struct model *model, const struct placement *placement,
+static bool is_at_ease(const struct control *control, uint16_t home, uint16_t least)
+{
+    uint32_t stress = admission_stress(control, home);
+    return stress < PLACEMENT_STRESS ||
+           admission_stress(control, least) + PLACEMENT_STRESS_LESS > stress;
+}
+
+static bool home_will_do(const struct control *control, const struct placement *placement,
                          uint16_t least)
 {
+    const struct model *model = &control->model;
     uint16_t home = placement->router->o.worker;
-    return is_candidate(model, placement->server, home) && has_room(model, home) &&
+    return is_at_ease(control, home, least) && is_candidate(model, placement->server, home) &&
+           has_room(model, home) &&
            model_load(model, home) <= model_load(model, least) + PLACEMENT_MARGIN;
 }
 
@@ -167,7 +178,7 @@ bool placement_find(const struct control *control, struct request *request,
         return false;
     }
     *worker = (uint16_t)least;
-    if (control->config.placement == PLACEMENT_HOME && home_will_do(model, placement, *worker))
+    if (control->config.placement == PLACEMENT_HOME && home_will_do(control, placement, *worker))
         *worker = placement->router->o.worker;
     return true;
 }

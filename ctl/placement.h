@@ -3,8 +3,9 @@
  *
  * What decides, from the strongest: the router is pinned or the caller names a worker; the shared
  * socket that a plain transport asks for is there; the WebRTC server listens there; there is room;
- * the configuration: at home as long as that is not much busier than elsewhere, or always where
- * there is least to do. Threads: the control thread's. No state of its own. */
+ * the configuration: at home as long as that is not much busier than elsewhere and not under
+ * stress, or always where there is least to do. Threads: the control thread's. No state of its own.
+ */
 #ifndef CTL_PLACEMENT_H
 #define CTL_PLACEMENT_H
 
@@ -17,6 +18,10 @@ enum {
      * torn apart for nothing: each packet that changes workers costs both of them. Above it the
      * others help long before the home is full. */
     PLACEMENT_MARGIN = 400,
+    /* Stress of a home, in thousandths (net/stress.h), from which on a new transport goes where
+     * there is at least a quarter less of it: objects do not tell what flows. */
+    PLACEMENT_STRESS = 700,
+    PLACEMENT_STRESS_LESS = 250,
     PLACEMENT_ROUTER_LOAD = 4, /* of a home: a room without consumers will soon have some */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ctl/plain.c - plain transports: transport.createPlain, and connect with an address and keys. */
+#include "ctl/admission.h"
 #include "ctl/base64.h"
 #include "ctl/handlers.h"
 #include "ctl/placement.h"
@@ -104,7 +105,8 @@ static void plain_create(struct control *control, struct request *request, struc
         .wishes = {&plain->rtp, plain->mux ? NULL : &plain->rtcp},
     };
     uint16_t worker = 0;
-    if (!placement_find(control, request, &placement, &worker))
+    if (!placement_find(control, request, &placement, &worker) ||
+        !admission_check(control, request, NOUN_TRANSPORT, worker))
         return;
     struct berth berths[2] = {berth_of(&plain->rtp, worker), berth_of(&plain->rtcp, worker)};
     size_t berths_n = plain->mux ? 1 : 2;
@@ -149,10 +151,6 @@ void transport_createPlain(struct control *control, struct request *request, str
     plain_read(control, request, f, &plain);
     if (!handler_new_id(control, request, f, NOUN_TRANSPORT, &plain.id))
         return;
-    if (control->draining) {
-        request_fail(request, RPC_DRAINING, NULL, NULL, NULL, "the relay is draining");
-        return;
-    }
     plain_create(control, request, router, &plain);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ctl/producer.c - transport.produce and producer.*: what endpoints send. */
+#include "ctl/admission.h"
 #include "ctl/close.h"
 #include "ctl/handlers.h"
 #include "ctl/notify.h"
@@ -179,8 +180,7 @@ static void produce_run(struct control *control, struct request *request,
     struct producer *producer = producer_make(control, request, transport, produce);
     if (!producer) {
         errand_free(errand);
-        request_fail(request, RPC_FULL, NULL, NULL, NULL, "worker %u has no room for a producer",
-                     transport->o.worker);
+        admission_fail_full(control, request, OBJECT_PRODUCER, transport->o.worker);
         return;
     }
     const char *cname =
@@ -216,7 +216,7 @@ void transport_produce(struct control *control, struct request *request, struct 
     else if (json_array_size(json_object_get(produce.params, "encodings")) > 1)
         request_fail(request, RPC_UNSUPPORTED, "rtpParameters.encodings", "one encoding", "several",
                      "producers with several encodings come with a later version");
-    else
+    else if (admission_check(control, request, NOUN_PRODUCER, transport->o.worker))
         produce_run(control, request, transport, &produce);
     produce_release(&produce);
 }

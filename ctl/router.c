@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ctl/router.c - router.*: rooms, and what may be sent in them. */
+#include "ctl/admission.h"
 #include "ctl/close.h"
 #include "ctl/handlers.h"
 #include "ctl/placement.h"
@@ -47,12 +48,10 @@ void router_create(struct control *control, struct request *request, struct fiel
     plan.app_data = handler_app_data(f);
     if (!handler_new_id(control, request, f, NOUN_ROUTER, &plan.id))
         return;
-    if (control->draining) {
-        request_fail(request, RPC_DRAINING, NULL, NULL, NULL, "the relay is draining");
-        return;
-    }
     plan.pinned = worker >= 0;
     plan.worker = plan.pinned ? (uint16_t)worker : placement_home(control);
+    if (!admission_check(control, request, NOUN_ROUTER, plan.worker))
+        return;
     if (control->model.counts[NOUN_ROUTER] >= CONTROL_ROUTERS_MAX) {
         request_fail(request, RPC_FULL, NULL, NULL, NULL, "%d routers are open",
                      CONTROL_ROUTERS_MAX);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ctl/server.c - server.*: about the relay as a whole. */
+#include "ctl/admission.h"
 #include "ctl/handlers.h"
 #include "ctl/metrics.h"
 #include "ctl/webrtcserver.h"
 
 #include "core/clock.h"
 #include "core/trace.h"
+#include "net/stress.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,19 +40,24 @@ void server_info(struct control *control, struct request *request, struct fields
     for (uint32_t i = 0; i < control->config.workers_n; i++) {
         const struct worker *worker = control->desks[i].worker;
         json_array_append_new(
-            workers, json_pack("{s:i, s:s, s:i, s:b, s:o}", "index", (int)i, "engine",
+            workers, json_pack("{s:i, s:s, s:i, s:b, s:f, s:o}", "index", (int)i, "engine",
                                config_engine_name(worker_engine(worker)), "threadId",
                                worker_thread_id(worker), "alive", (int)!control->desks[i].dead,
+                               "stress", (double)admission_stress(control, i) / STRESS_FULL,
                                "missing", missing_json(worker)));
     }
-    int64_t uptime_s = (clock_now_us() - control->started_us) / 1000000;
-    request_result(request,
-                   json_pack("{s:s, s:i, s:i, s:I, s:I, s:s, s:i, s:o}", "version", SLUICE_VERSION,
-                             "protocolVersion", CONTROL_PROTOCOL_VERSION, "pid", (int)getpid(),
-                             "startedAt", (json_int_t)(control->started_wall_us / 1000),
-                             "uptimeSeconds", (json_int_t)uptime_s, "state", state_name(control),
-                             "webRtcServers", (int)control->model.counts[NOUN_WEBRTC_SERVER],
-                             "workers", workers));
+    int64_t now_us = clock_now_us(), uptime_s = (now_us - control->started_us) / 1000000;
+    json_t *result =
+        json_pack("{s:s, s:i, s:i, s:I, s:I, s:s, s:i, s:o}", "version", SLUICE_VERSION,
+                  "protocolVersion", CONTROL_PROTOCOL_VERSION, "pid", (int)getpid(), "startedAt",
+                  (json_int_t)(control->started_wall_us / 1000), "uptimeSeconds",
+                  (json_int_t)uptime_s, "state", state_name(control), "webRtcServers",
+                  (int)control->model.counts[NOUN_WEBRTC_SERVER], "workers", workers);
+    if (control->draining)
+        json_object_set_new(result, "drainSecondsLeft",
+                            json_integer((json_int_t)max_i64(
+                                (control->stop_at_us - now_us + 999999) / 1000000, 0)));
+    request_result(request, result);
 }
 
 static uint32_t bits_n(uint64_t set)
@@ -143,16 +150,20 @@ void server_stats(struct control *control, struct request *request, struct field
     if (!handler_ok(request))
         return;
     json_t *workers = json_array();
+    double most = 0;
     for (uint32_t i = 0; i < control->config.workers_n; i++) {
         const struct worker_counters *counters = worker_counters(control->desks[i].worker);
-        json_array_append_new(workers, json_pack("{s:i, s:o, s:o}", "index", (int)i, "counters",
-                                                 metrics_worker(counters), "drops",
-                                                 metrics_worker_drops(counters)));
+        double stress = (double)admission_stress(control, i) / STRESS_FULL;
+        most = stress > most ? stress : most;
+        json_array_append_new(workers, json_pack("{s:i, s:f, s:o, s:o}", "index", (int)i, "stress",
+                                                 stress, "counters", metrics_worker(counters),
+                                                 "drops", metrics_worker_drops(counters)));
     }
-    request_result(request, json_pack("{s:I, s:o, s:o, s:o, s:o}", "timestamp",
-                                      (json_int_t)(clock_wall_us() / 1000), "control",
-                                      metrics_control(control), "totals", metrics_total(control),
-                                      "drops", metrics_total_drops(control), "workers", workers));
+    request_result(request,
+                   json_pack("{s:I, s:f, s:o, s:o, s:o, s:o}", "timestamp",
+                             (json_int_t)(clock_wall_us() / 1000), "stress", most, "control",
+                             metrics_control(control), "totals", metrics_total(control), "drops",
+                             metrics_total_drops(control), "workers", workers));
 }
 
 void server_metrics(struct control *control, struct request *request, struct fields *f)
@@ -238,6 +249,56 @@ void server_drain(struct control *control, struct request *request, struct field
     request_result(request,
                    json_pack("{s:s, s:i, s:i}", "state", state_name(control), "routers",
                              (int)control->model.counts[NOUN_ROUTER], "seconds", (int)seconds));
+}
+
+void server_undrain(struct control *control, struct request *request, struct fields *f)
+{
+    (void)f;
+    if (!handler_ok(request))
+        return;
+    if (control->stopping) {
+        request_fail(request, RPC_STATE, NULL, NULL, NULL, "the relay is stopping already");
+        return;
+    }
+    if (control->draining)
+        control_undrain(control);
+    request_result(request, json_pack("{s:s}", "state", state_name(control)));
+}
+
+static void on_rule_set(struct control *control, struct errand *errand,
+                        const struct outcome *outcome)
+{
+    (void)control; /* a dead worker sheds nothing */
+    (void)errand;
+    (void)outcome;
+}
+
+/* Every worker gets the rule before what is asked of it later. False: no memory. */
+static bool rule_post(struct control *control, const struct shed_rule *rule)
+{
+    for (uint32_t i = 0; i < control->config.workers_n; i++) {
+        struct errand *errand = errand_make(COMMAND_SHED_RULE, 0, true, on_rule_set);
+        if (!errand)
+            return false;
+        errand->command->shed_rule = *rule;
+        control_errand(control, (uint16_t)i, errand);
+    }
+    return true;
+}
+
+void server_setLoad(struct control *control, struct request *request, struct fields *f)
+{
+    struct load_rules rules = control->config.load;
+    loadrules_read(f, &rules);
+    if (!handler_ok(request))
+        return;
+    control->config.load = rules;
+    if (!rule_post(control, &rules.shed)) {
+        request_fail_memory(request);
+        return;
+    }
+    request_result(request, json_pack("{s:o, s:o}", "shed", loadrules_shed_json(&rules),
+                                      "admission", loadrules_admission_json(&rules)));
 }
 
 void server_shutdown(struct control *control, struct request *request, struct fields *f)

@@ -20,7 +20,8 @@ static const char usage[] =
     "usage: sluicectl [option...] METHOD [JSON | key=value...]\n"
     "       sluicectl [option...] watch METHOD [JSON | key=value...]\n"
     "       sluicectl [option...] listen [EVENT...]\n"
-    "Talks to a running sluiced. METHOD is one of the control protocol (see PROTOCOL.md).\n"
+    "Talks to a running sluiced. METHOD is one of the control protocol (see PROTOCOL.md); of\n"
+    "server.* the last word is enough: info, stats, memory, drain.\n"
     "\n"
     "  --socket PATH   control socket (SLUICE_SOCKET; default " CONFIG_SOCKET ")\n"
     "  --json          print the result as JSON\n"
@@ -35,7 +36,7 @@ static const char usage[] =
     "  sluicectl router.create id=room mediaCodecs='[{\"kind\":\"audio\",\"mimeType\":"
     "\"audio/opus\",\"clockRate\":48000,\"channels\":2}]'\n"
     "  sluicectl transport.createPlain routerId=room listenInfo.ip=127.0.0.1 comedia=true\n"
-    "  sluicectl watch server.stats\n"
+    "  sluicectl watch stats\n"
     "  sluicectl listen 'consumer.*' router.close\n"
     "\n"
     "Exit status: 0 done, 1 refused by the relay or not reached, 2 usage.\n";
@@ -265,13 +266,22 @@ static void print_fields(const char *title, const char *fields)
         printf("  %.*s\n", (int)n, at);
 }
 
+/* "memory" is "server.memory". */
+static const char *method_of(const char *word)
+{
+    char full[64];
+    snprintf(full, sizeof(full), "server.%s", word);
+    enum method_id id = method_find(full);
+    return id == METHOD_N ? word : methods[id].name;
+}
+
 static int help(const char *name)
 {
     if (!name) {
         fputs(usage, stdout);
         return EXIT_SUCCESS;
     }
-    enum method_id id = method_find(name);
+    enum method_id id = method_find(method_of(name));
     if (id == METHOD_N) {
         const char *nearest = method_nearest(name);
         fprintf(stderr, "sluicectl: there is no method %s; %s%s\n", name,
@@ -339,7 +349,7 @@ static int run(const struct options *options, char **words, int n)
         fprintf(stderr, "sluicectl: watch what? For example: sluicectl watch server.stats\n");
         return EXIT_USAGE;
     }
-    const char *method = words[watch];
+    const char *method = method_of(words[watch]);
     json_t *params = listen ? json_object() : params_read(words + 1 + watch, n - 1 - watch);
     if (!params)
         return EXIT_USAGE;

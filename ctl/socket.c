@@ -4,6 +4,7 @@
 #include "ctl/socket.h"
 
 #include "core/random.h"
+#include "ctl/admission.h"
 #include "ctl/close.h"
 #include "net/tcp_open.h"
 
@@ -162,8 +163,7 @@ struct socket *socket_make(struct control *control, struct request *request, str
     uint32_t index = socket && errand ? indices_take(indices, socket) : INDEX_NONE;
     if (index == INDEX_NONE) {
         if (socket && errand)
-            request_fail(request, RPC_FULL, NULL, NULL, NULL, "worker %u has no room for a socket",
-                         berth->worker);
+            admission_fail_full(control, request, OBJECT_SOCKET, berth->worker);
         else
             request_fail_memory(request);
         if (errand) {

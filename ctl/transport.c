@@ -3,6 +3,7 @@
  * kind, limits of bitrate. */
 #include "ctl/transport.h"
 
+#include "ctl/admission.h"
 #include "ctl/close.h"
 #include "ctl/handlers.h"
 
@@ -40,8 +41,7 @@ struct transport *transport_make(struct control *control, struct request *reques
     if (index == INDEX_NONE) {
         model_remove(model, &transport->o);
         model_free(model, &transport->o);
-        request_fail(request, RPC_FULL, NULL, NULL, NULL, "worker %u has no room for a transport",
-                     worker);
+        admission_fail_full(control, request, OBJECT_TRANSPORT, worker);
         return NULL;
     }
     transport->o.index = index;

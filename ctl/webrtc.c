@@ -3,6 +3,7 @@
  * restartIce. */
 #include "ctl/webrtc.h"
 
+#include "ctl/admission.h"
 #include "ctl/candidates.h"
 #include "ctl/dtlsparams.h"
 #include "ctl/handlers.h"
@@ -217,6 +218,7 @@ static void webrtc_create(struct control *control, struct request *request, stru
     if (!errand || !plan.webrtc)
         request_fail_memory(request);
     else if (placement_find(control, request, &placement, &plan.worker) &&
+             admission_check(control, request, NOUN_TRANSPORT, plan.worker) &&
              sockets_take(control, request, f, rtc, &plan, ranked))
         transport = transport_make(control, request, router, &plan);
     if (!transport) {
@@ -238,10 +240,6 @@ void transport_createWebRtc(struct control *control, struct request *request, st
     read_how(control, f, &rtc);
     if (!handler_new_id(control, request, f, NOUN_TRANSPORT, &rtc.id))
         return;
-    if (control->draining) {
-        request_fail(request, RPC_DRAINING, NULL, NULL, NULL, "the relay is draining");
-        return;
-    }
     webrtc_create(control, request, f, router, &rtc);
 }
 

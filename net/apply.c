@@ -10,6 +10,7 @@
 #include "net/recovery.h"
 #include "net/reporting.h"
 #include "net/route.h"
+#include "net/shed.h"
 #include "net/stats.h"
 #include "net/transport.h"
 
@@ -303,6 +304,7 @@ static int consumer_open(struct worker *w, uint32_t index, const struct command_
     score_init(&c->score);
     fanout_await_keyframe(c); /* a transport that is not ready yet gets nothing: it waits on */
     consumer_link(c);
+    shed_open(w, c);
     w->count.consumers++;
     recovery_retention_update(w, c->stream);
     if (!c->paused && transport_is_ready(t))
@@ -318,27 +320,12 @@ static int consumer_close(struct worker *w, struct consumer *c)
     unbind_ssrc(w, c->transport, c->rewrite.ssrc);
     unbind_ssrc(w, c->transport, c->rewrite.rtx_ssrc);
     consumer_unlink(c);
+    shed_close(w, c);
     c->open = false;
     array_leave(&w->older_array, c->index);
     array_leave(&w->consumer_array, c->index);
     w->count.consumers--;
     recovery_retention_update(w, stream);
-    return 0;
-}
-
-static int consumer_set_paused(struct worker *w, struct consumer *c, bool paused)
-{
-    if (c->paused == paused)
-        return 0;
-    c->paused = paused;
-    seqmap_sync(&c->map);
-    resend_clear(&c->resend);
-    timers_cancel(&w->timers, &c->resend_timer);
-    recovery_retention_update(w, c->stream);
-    if (!paused)
-        fanout_await_keyframe(c);
-    if (!paused && transport_is_ready(c->transport))
-        recovery_keyframe(w, c->stream, false);
     return 0;
 }
 
@@ -438,7 +425,11 @@ static int apply_consumer(struct worker *w, const struct command *command)
         recovery_keyframe(w, c->stream, false);
         return 0;
     }
-    return consumer_set_paused(w, c, command->kind == COMMAND_CONSUMER_PAUSE);
+    if (command->kind == COMMAND_CONSUMER_PRIORITY)
+        shed_set_priority(w, c, command->priority);
+    else
+        shed_pause(w, c, command->kind == COMMAND_CONSUMER_PAUSE);
+    return 0;
 }
 
 /* One row per kind of command, nothing else. */
@@ -470,7 +461,11 @@ static int apply(struct worker *w, const struct command *command, struct outcome
     case COMMAND_CONSUMER_PAUSE:
     case COMMAND_CONSUMER_RESUME:
     case COMMAND_CONSUMER_KEYFRAME:
+    case COMMAND_CONSUMER_PRIORITY:
         return apply_consumer(w, command);
+    case COMMAND_SHED_RULE:
+        w->shed.rule = command->shed_rule;
+        return 0;
     case COMMAND_TRACE_EVENTS:
         return trace_events_set(w, command);
     case COMMAND_STATS:
@@ -493,7 +488,7 @@ static bool changes_objects(enum command_kind kind)
 {
     return kind != COMMAND_STATS && kind != COMMAND_TRACE_DUMP && kind != COMMAND_TRACE_EVENTS &&
            kind != COMMAND_SOCKET_OPEN && kind != COMMAND_CONSUMER_KEYFRAME &&
-           kind != COMMAND_READER_ADD && kind != COMMAND_READER_REMOVE;
+           kind != COMMAND_READER_ADD && kind != COMMAND_READER_REMOVE && kind != COMMAND_SHED_RULE;
 }
 
 void apply_commands(struct worker *w)

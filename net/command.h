@@ -17,6 +17,7 @@
 
 #include "core/addr.h"
 #include "core/trace.h"
+#include "net/shedpace.h"
 #include "rtp/ext.h"
 #include "rtp/rewrite.h"
 #include "rtp/seal.h"
@@ -54,6 +55,8 @@ enum command_kind {
     COMMAND_CONSUMER_PAUSE,
     COMMAND_CONSUMER_RESUME,
     COMMAND_CONSUMER_KEYFRAME,
+    COMMAND_CONSUMER_PRIORITY,
+    COMMAND_SHED_RULE,
     COMMAND_TRACE_EVENTS, /* which trace events of an object are wanted */
     COMMAND_STATS,
     COMMAND_TRACE_DUMP,
@@ -244,6 +247,8 @@ struct command {
         struct command_consumer_open consumer_open;
         struct command_reader reader; /* ADD and REMOVE; `index` is the producer's */
         struct command_trace_events trace_events;
+        struct shed_rule shed_rule;
+        uint8_t priority;       /* 1..255 */
         enum object_kind stats; /* of which kind of object `index` is */
     };
 };
@@ -297,7 +302,9 @@ struct producer_stats {
 };
 
 struct consumer_stats {
-    bool paused, producer_paused;
+    bool paused; /* by its controller */
+    bool shed;
+    bool producer_paused;
     uint16_t seq_max;
     uint8_t producer_score;
     struct stream_stats stream;
@@ -315,6 +322,8 @@ enum event_kind {
     EVENT_ICE_SELECTED, /* its media goes to and comes from this tuple now */
     EVENT_DTLS_STATE,   /* CONNECTED: `payload` is the peer's certificate, malloc'ed PEM text or
                            NULL, the control thread's to free */
+    EVENT_SHED,         /* consumer: shed, or brought back */
+    EVENT_STRESS,       /* worker: its stress has crossed a threshold */
     EVENT_SOCKET_DEAD,
     EVENT_ENGINE_DEAD, /* io_wait() failed: the worker has stopped */
 };
@@ -337,6 +346,11 @@ struct event_trace {
     int64_t at_us;
 };
 
+struct event_stress {
+    uint32_t figure; /* per mille */
+    bool high;       /* as of now */
+};
+
 struct event_selected {
     struct addr local, remote;
     bool tcp;
@@ -353,6 +367,8 @@ struct outcome {
 
     union {
         struct addr tuple; /* EVENT_TUPLE: remote */
+        bool shed;         /* EVENT_SHED */
+        struct event_stress stress;
         enum ice_state ice_state;
         enum dtls_state dtls_state;
         struct event_selected selected;

@@ -27,6 +27,8 @@ static uint32_t room_for(enum event_kind kind)
     case EVENT_ENGINE_DEAD:
         return OUTCOME_N;
     case EVENT_NONE:
+    case EVENT_SHED:
+    case EVENT_STRESS:
     case EVENT_SCORE:
         break;
     }
@@ -140,6 +142,26 @@ void event_consumer_score(struct worker *w, const struct consumer *consumer)
                                              : consumer->stream->ssrc},
     };
     event_end(w);
+}
+
+bool event_shed(struct worker *w, const struct consumer *consumer, bool shed)
+{
+    struct outcome *outcome = event_try(w, EVENT_SHED, OBJECT_CONSUMER, consumer->index);
+    if (outcome == NULL)
+        return false;
+    outcome->shed = shed;
+    event_end(w);
+    return true;
+}
+
+bool event_stress(struct worker *w, uint32_t figure, bool high)
+{
+    struct outcome *outcome = event_try(w, EVENT_STRESS, OBJECT_WORKER, w->config.index);
+    if (outcome == NULL)
+        return false;
+    outcome->stress = (struct event_stress){.figure = figure, .high = high};
+    event_end(w);
+    return true;
 }
 
 void event_socket_dead(struct worker *w, uint32_t socket, int error)

@@ -17,6 +17,10 @@ bool event_dtls_state(struct worker *w, struct transport *transport);
 
 void event_producer_score(struct worker *w, const struct producer *producer);
 void event_consumer_score(struct worker *w, const struct consumer *consumer);
+/* False: no room, and nothing was said. */
+bool event_shed(struct worker *w, const struct consumer *consumer, bool shed);
+bool event_stress(struct worker *w, uint32_t figure, bool high);
+
 void event_socket_dead(struct worker *w, uint32_t socket, int error);
 void event_engine_dead(struct worker *w, int error);
 

@@ -66,6 +66,11 @@ int exchange_init(struct worker *w, struct worker *const *workers, uint32_t work
     return result;
 }
 
+const struct arena *exchange_memory(const struct worker *w)
+{
+    return w->exchange == NULL ? NULL : &w->exchange->arena;
+}
+
 void exchange_exit(struct worker *w)
 {
     struct exchange *x = w->exchange;

@@ -85,6 +85,7 @@ struct reader {
 /* Control thread: net/worker_setup.c. */
 int exchange_init(struct worker *w, struct worker *const *workers, uint32_t workers_n);
 void exchange_exit(struct worker *w);
+const struct arena *exchange_memory(const struct worker *w); /* NULL without other workers */
 
 /* ---- the turn ---- */
 

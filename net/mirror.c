@@ -14,20 +14,20 @@ enum {
     NEED_RTT_STEP_US = 10000, /* what is told of a round trip time does not follow its every move */
 };
 
-static size_t refs_bytes(const struct worker *w)
+size_t mirror_refs_bytes(const struct worker *w)
 {
     return (size_t)worker_streams_max(&w->config) * MIRROR_REFS_N * sizeof(struct mirror_ref);
 }
 
 int mirror_init(struct worker *w)
 {
-    w->mirror_refs = base_map(refs_bytes(w));
+    w->mirror_refs = base_map(mirror_refs_bytes(w));
     return w->mirror_refs != NULL ? 0 : -ENOMEM;
 }
 
 void mirror_exit(struct worker *w)
 {
-    base_unmap(w->mirror_refs, refs_bytes(w));
+    base_unmap(w->mirror_refs, mirror_refs_bytes(w));
     w->mirror_refs = NULL;
 }
 

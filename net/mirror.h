@@ -22,6 +22,7 @@ struct mirror_ref {
 
 int mirror_init(struct worker *w); /* 0 or -ENOMEM */
 void mirror_exit(struct worker *w);
+size_t mirror_refs_bytes(const struct worker *w); /* mapped by it */
 
 void mirror_open(struct worker *w, struct producer *producer); /* it stands among the others */
 void mirror_close(struct worker *w, struct producer *producer);

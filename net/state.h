@@ -25,6 +25,8 @@
 #include "net/demux.h"
 #include "net/dtls.h"
 #include "net/ice.h"
+#include "net/shedpace.h"
+#include "net/stress.h"
 #include "net/tcp.h"
 #include "net/worker.h"
 #include "rtcp/keyframe.h"
@@ -251,6 +253,10 @@ enum gate {
     GATE_BEHIND,   /* what is not older than the key frame that it began with: gate_seq */
 };
 
+enum paused_by { PAUSED_BY_CONTROLLER = 1 << 0, PAUSED_BY_SHED = 1 << 1 };
+
+enum shed_place { SHED_NOWHERE, SHED_FORWARDING, SHED_SHED };
+
 struct consumer {
     /* read and written for every packet: prefetch_receivers() fetches the beginnings of these */
     _Alignas(LINE_BYTES) struct transport *transport;
@@ -258,8 +264,10 @@ struct consumer {
     struct consumer *stream_next;
     struct consumer *work_next; /* next of the same receiver in a round */
     bool open, paused, nack;
+    uint8_t paused_by; /* enum paused_by bits; `paused`: there is one */
     uint8_t priority;
-    uint8_t gate; /* enum gate */
+    uint8_t place; /* enum shed_place: in which stack of its class */
+    uint8_t gate;  /* enum gate */
     enum media_kind kind;
     uint32_t index;
     uint32_t trace_bits;
@@ -282,6 +290,26 @@ struct consumer {
     uint64_t nacks, nacked, plis, firs;
     struct consumer *transport_next, *transport_prev;
     struct consumer *stream_prev;
+    uint32_t shed_next, shed_prev; /* consumer + 1 of its class; 0 ends */
+};
+
+enum { SHED_CLASSES_N = 512 }; /* twice the priority, audio one more */
+
+struct shed_stack { /* consumers by class, the latest first */
+    uint32_t n;
+    uint64_t any[SHED_CLASSES_N / 64]; /* a bit per class that has some */
+    uint32_t first[SHED_CLASSES_N];    /* consumer + 1, 0: none */
+};
+
+struct shed { /* net/shed.h */
+    struct shed_rule rule;
+    struct shedpace pace;
+    struct stress stress;
+    uint32_t slots_busy; /* the most of this window */
+    int32_t due;         /* consumers to shed, or to bring back, once no round is under way */
+    bool high;           /* as last told */
+    int64_t told_us;
+    struct shed_stack forwarding, shed;
 };
 
 struct record { /* a packet between receiving and the end of its fan-out; its slot is WORKER */
@@ -376,6 +404,8 @@ struct worker {
     uint32_t *owing;     /* transports with events that found no room, transports_max */
     uint32_t owing_n;
 
+    struct shed shed;
+
     struct trace trace;
     struct timer tick_timer; /* once a second: trim, gauges */
 
@@ -383,7 +413,7 @@ struct worker {
         uint64_t turns, busy_us, rtp_in, rtcp_in, forwarded, resent, rtcp_out, nack_requested,
             nack_served, nack_missed, nack_sent, keyframe_requests, events_dropped, fanout_yields,
             evicted, turn_us_max, checks, handshake_steps, handshake_steps_turn_max, published,
-            notices_lost;
+            notices_lost, stressed, shed, unshed, retained_at_tick;
         uint64_t drops[DROP_N];
         uint32_t sockets, transports, producers, consumers, mirrors;
     } count;

@@ -94,7 +94,8 @@ void stats_consumer(const struct worker *w, const struct consumer *consumer,
 {
     const struct resend *resend = &consumer->resend;
     *stats = (struct consumer_stats){
-        .paused = consumer->paused,
+        .paused = consumer->paused_by & PAUSED_BY_CONTROLLER,
+        .shed = consumer->paused_by & PAUSED_BY_SHED,
         .producer_paused = consumer->stream->producer->paused,
         .seq_max = (uint16_t)consumer->map.out_max,
         .producer_score = consumer->stream->score.value,
@@ -149,6 +150,19 @@ static void publish_objects(struct worker *w)
     store(&c->handshakes_waiting, w->handshakes_n);
 }
 
+static void publish_load(struct worker *w)
+{
+    struct worker_counters *c = &w->counters;
+    const struct shed *shed = &w->shed;
+    store(&c->stress, stress_figure(&shed->stress));
+    store(&c->stress_busy, shed->stress.busy);
+    store(&c->stress_slots, shed->stress.slots);
+    store(&c->stressed, w->count.stressed);
+    store(&c->shed, w->count.shed);
+    store(&c->unshed, w->count.unshed);
+    store(&c->consumers_shed, shed->shed.n);
+}
+
 static void publish_tcp(struct worker *w)
 {
     struct worker_counters *c = &w->counters;
@@ -194,6 +208,7 @@ void stats_publish(struct worker *w)
             store(&c->drops[i], w->count.drops[i]);
     store(&c->drops[DROP_EVICTED], retained->evicted);
     store(&c->evicted, retained->evicted);
+    store(&c->retained, retained->put);
     store(&c->turns, w->count.turns);
     store(&c->busy_us, w->count.busy_us);
     store(&c->rtp_in, w->count.rtp_in);
@@ -216,4 +231,5 @@ void stats_publish(struct worker *w)
     publish_objects(w);
     publish_io(w);
     publish_tcp(w);
+    publish_load(w);
 }

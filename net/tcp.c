@@ -90,6 +90,11 @@ void tcp_rest(struct tcp *tcp)
     frame_pool_rest(&tcp->chunks);
 }
 
+const struct arena *tcp_memory(const struct tcp *tcp)
+{
+    return &tcp->arena;
+}
+
 const struct tcp_counters *tcp_counters(struct tcp *tcp)
 {
     tcp->counters.too_long = tcp->faults.too_long;

@@ -161,4 +161,7 @@ void tcp_rest(struct tcp *tcp);
 
 const struct tcp_counters *tcp_counters(struct tcp *tcp);
 
+/* All of its memory. Any thread. */
+const struct arena *tcp_memory(const struct tcp *tcp);
+
 #endif

@@ -21,6 +21,7 @@
 #include "net/recovery.h"
 #include "net/reporting.h"
 #include "net/route.h"
+#include "net/shed.h"
 #include "net/state.h"
 #include "net/stats.h"
 #include "net/transport.h"
@@ -397,6 +398,10 @@ static void on_tick(struct worker *w)
     rest(w);
     atomic_store_explicit(&w->counters.turn_us_max, w->count.turn_us_max, memory_order_relaxed);
     w->count.turn_us_max = 0;
+    uint64_t retained = retain_counters(w->retain)->put;
+    atomic_store_explicit(&w->counters.retained_pps, retained - w->count.retained_at_tick,
+                          memory_order_relaxed);
+    w->count.retained_at_tick = retained;
     timers_set(&w->timers, &w->tick_timer, w->now_us + TICK_US);
 }
 
@@ -500,6 +505,7 @@ static void turn_end(struct worker *w, int64_t began_us)
     w->count.busy_us += turn_us;
     if (turn_us > w->count.turn_us_max)
         w->count.turn_us_max = turn_us;
+    shed_measure(w, now_us);
     stats_publish(w);
     event_ring(w);
 }
@@ -531,6 +537,7 @@ static void worker_loop(struct worker *w)
         int64_t began_us = w->now_us;
         tcp_turn(w->tcp, w->now_us);
         apply_commands(w);
+        shed_turn(w);
         take_events(w);
         exchange_take(w);
         exchange_ring(w); /* before what takes time */
@@ -557,6 +564,7 @@ void worker_main(struct worker *w)
     w->now_us = clock_now_us();
     w->flushed = HEAP_STEPS;
     timers_set(&w->timers, &w->tick_timer, w->now_us + TICK_US);
+    shed_init(w);
     worker_loop(w);
     apply_close_all(w);
     exchange_end(w);

@@ -26,6 +26,7 @@ struct worker_config {
     bool huge_pages;
     uint32_t sockets_max, transports_max, producers_max, consumers_max;
     struct retain_rule retain_rule;
+    struct shed_rule shed_rule;
     const struct certificate *certificate; /* ours, outlives the worker; NULL: no WebRTC */
     int cpu;                               /* pin to it; -1: not */
     uint64_t seed;                         /* hashes, jitter of reports */
@@ -69,6 +70,10 @@ struct worker_config {
     X(C, fanout_yields, "times that a long fan-out let receiving go first")                        \
     X(C, published, "packets given to other workers of the room, each counted")                    \
     X(C, notices_lost, "requests and reports to other workers that found their box full")          \
+    X(C, retained, "RTP packets kept for NACK")                                                    \
+    X(C, stressed, "times that stress has risen to the threshold of shed")                         \
+    X(C, shed, "consumers shed for want of capacity")                                              \
+    X(C, unshed, "consumers brought back")                                                         \
     X(G, slots, "slots of the slab")                                                               \
     X(G, slots_free, "slots nobody holds")                                                         \
     X(G, slots_standing, "slots that stand for receiving")                                         \
@@ -83,7 +88,12 @@ struct worker_config {
     X(G, handshakes_waiting, "datagrams of DTLS handshakes that wait for their turn")              \
     X(G, tcp_connections, "open TCP connections")                                                  \
     X(G, handshake_steps_turn_max, "most of these in one turn since the start: 1 is allowed")      \
-    X(G, turn_us_max, "longest turn of the last second")
+    X(G, turn_us_max, "longest turn of the last second")                                           \
+    X(G, retained_pps, "RTP packets kept for NACK in the last second")                             \
+    X(G, stress, "how near to the limit, per mille; 1000 and more: it is reached")                 \
+    X(G, stress_busy, "share of time in use, per mille")                                           \
+    X(G, stress_slots, "slots under way against what retention leaves of them, per mille")         \
+    X(G, consumers_shed, "consumers that are shed now")
 
 struct worker_counters {
 #define WORKER_COUNTER_FIELD(type, name, help) _Atomic uint64_t name;

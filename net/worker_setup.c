@@ -153,6 +153,7 @@ int worker_init(struct worker **out, const struct worker_config *config)
     w->random.state = config->seed;
     w->tag_next = 1;
     w->tick_timer.kind = TIMER_TICK;
+    w->shed.rule = config->shed_rule;
     stunlimit_init(&w->stunlimit, random_next(&w->random));
     int result = arena_init(&w->arena, arena_bytes(config));
     if (result == 0)

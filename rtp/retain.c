@@ -110,6 +110,11 @@ const struct retain_counters *retain_counters(const struct retain *retain)
     return &retain->counters;
 }
 
+size_t retain_map_bytes(const struct retain *retain)
+{
+    return retain->map_bytes;
+}
+
 uint32_t retain_held_n(const struct retain *retain)
 {
     return retain->held_n;

@@ -57,6 +57,9 @@ void retain_exit(struct retain *retain); /* the slots stay as they are: their sl
 const struct retain_counters *retain_counters(const struct retain *retain);
 uint32_t retain_held_n(const struct retain *retain);
 
+/* Bytes mapped from `retain` on. Any thread. */
+size_t retain_map_bytes(const struct retain *retain);
+
 void retain_stream_init(struct retain *retain, struct retain_stream *stream);
 
 /* WORKER -> HELD by this store. The packet in the slot is plaintext RTP of `bytes` bytes with

@@ -12,6 +12,7 @@
 
 #include "rtp/cipher.h"
 #include "rtp/packet.h"
+#include "rtp/sealcount.h"
 #include "rtp/sealout.h"
 
 enum {
@@ -93,6 +94,7 @@ int seal_init(struct seal **out, enum seal_suite suite, const uint8_t *key_in,
     }
     seal->outs.suite = suite;
     memcpy(seal->outs.key, key_out, seal_key_bytes(suite));
+    sealcount_add(suite, SEAL_COUNTED_SEALS, 1);
     *out = seal;
     return 0;
 }
@@ -101,6 +103,8 @@ void seal_exit(struct seal *seal)
 {
     if (!seal)
         return;
+    sealcount_add(seal->suite, SEAL_COUNTED_SEALS, -1);
+    sealcount_add(seal->suite, SEAL_COUNTED_INS, -(int64_t)seal->in_n);
     srtp_dealloc(seal->in);
     free(seal->ins);
     sealout_exit(&seal->outs);
@@ -189,6 +193,7 @@ static uint32_t in_find(const struct seal *seal, uint32_t ssrc)
 static void in_drop(struct seal *seal, uint32_t at)
 {
     srtp_remove_stream(seal->in, htonl(seal->ins[at].ssrc));
+    sealcount_add(seal->suite, SEAL_COUNTED_INS, -1);
     uint32_t last = --seal->in_n;
     uint64_t last_parked = seal->in_parked >> last & 1;
     seal->ins[at] = seal->ins[last];
@@ -243,6 +248,7 @@ static void in_accept(struct seal *seal, uint32_t at, uint32_t ssrc)
         if (seal->in_n == SEAL_STREAMS_IN_MAX)
             in_drop_parked(seal);
         at = seal->in_n++;
+        sealcount_add(seal->suite, SEAL_COUNTED_INS, 1);
         seal->ins[at].ssrc = ssrc;
     }
     seal->ins[at].used = ++seal->in_clock;

@@ -78,6 +78,13 @@ int seal_init(struct seal **seal, enum seal_suite suite, const uint8_t *key_in,
 void seal_exit(struct seal *seal); /* NULL is fine */
 enum seal_suite seal_suite_of(const struct seal *seal);
 
+/* What is alive in the process, and what of it takes memory: parked streams as well. Any thread. */
+struct seal_count {
+    int64_t seals, outs, ins;
+};
+
+struct seal_count seal_count(enum seal_suite suite);
+
 /* Outbound stream of a consumer, or the ssrc of a transport's own RTCP, added when it is made and
  * removed with it; nothing can be sent from an ssrc that was not added. Allocates. 0, -EEXIST (in
  * use, or used up under this key: take another ssrc), -ENOSPC, -ENOMEM. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "rtp/sealcount.h"
 #include "rtp/seq.h"
 
 enum {
@@ -136,6 +137,7 @@ static void out_erase(struct sealout *outs, struct sealout_stream *out)
     }
     outs->table[hole] = (struct sealout_stream){.group = GROUP_NONE};
     outs->n--;
+    sealcount_add(outs->suite, SEAL_COUNTED_OUTS, -1);
 }
 
 /* Ends a stream for good, in libsrtp2 as well. */
@@ -290,6 +292,7 @@ static bool parked_spend(struct sealout *outs)
 
 void sealout_exit(struct sealout *outs)
 {
+    sealcount_add(outs->suite, SEAL_COUNTED_OUTS, -(int64_t)outs->n);
     for (uint32_t i = 0; i < outs->groups_n; i++)
         if (outs->groups[i].session)
             srtp_dealloc(outs->groups[i].session);
@@ -326,6 +329,7 @@ int sealout_add(struct sealout *outs, uint32_t ssrc)
     struct sealout_stream out = {.ssrc = ssrc, .group = group};
     out_place(outs->table, outs->capacity, &out);
     outs->n++;
+    sealcount_add(outs->suite, SEAL_COUNTED_OUTS, 1);
     return 0;
 }
 

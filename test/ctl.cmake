@@ -10,6 +10,7 @@ sluice_test_folder(ctl
     fields
     h264
     jsonrpc
+    load
     media
     mirror
     ortc

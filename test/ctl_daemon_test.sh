@@ -127,6 +127,9 @@ check "json" says '"transports": 1' ctl --json server.census
 check "watch" says '^requests .*/s$' ctl --count 2 --interval 0.2 watch server.stats
 check "looks in a pipe have their time" \
   says '^---- 20[0-9-]* [0-9:]* [+-][0-9]*$' ctl --count 1 watch server.census
+check "the last word of a method of the relay" says '^texts *' ctl census
+check "where the memory is" says '^pssBytes *[1-9]' ctl memory
+check "what to do about load" says '^enabled *yes' ctl setLoad shed.enabled=true
 check "metrics" says '^sluice_worker_transports{worker="0"} 1$' ctl server.metrics
 check "trace" says 'command' ctl server.trace
 check "close" says '^done$' ctl router.close routerId=room
@@ -144,7 +147,11 @@ kill -TERM "$pid"
 sleep 0.3
 check "SIGTERM drains" says '^state *draining' ctl server.info
 check "nothing new" says 'draining (-32006)' ctl router.create
+check "and back" says '^state *running' ctl undrain
+check "something new again" says '^id *after$' ctl router.create id=after
+check "drains once more" says '^state *draining' ctl drain seconds=3600
 ctl router.close routerId=room >/dev/null
+ctl router.close routerId=after >/dev/null
 check "and ends with the last room" ended 0
 
 start --drain-seconds 0

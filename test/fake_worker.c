@@ -3,6 +3,8 @@
  * tested alone. */
 #include "test/fake_worker.h"
 
+#include "net/memory.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -413,7 +415,10 @@ static int apply(struct worker *worker, const struct command *command, struct ou
     case COMMAND_CONSUMER_PAUSE:
     case COMMAND_CONSUMER_RESUME:
     case COMMAND_CONSUMER_KEYFRAME:
+    case COMMAND_CONSUMER_PRIORITY:
         return object_at(worker, OBJECT_CONSUMER, index) ? 0 : -ENOENT;
+    case COMMAND_SHED_RULE:
+        return 0;
     case COMMAND_TRACE_EVENTS:
         return object_at(worker, command->trace_events.object, index) ? 0 : -ENOENT;
     case COMMAND_STATS:
@@ -494,6 +499,14 @@ uint32_t worker_missing(const struct worker *worker)
 int worker_thread_id(const struct worker *worker)
 {
     return 1000 + worker->config.index;
+}
+
+/* 4 KiB of every part, 1 KiB of it resident. */
+void worker_memory(const struct worker *worker, struct worker_memory *memory)
+{
+    (void)worker;
+    for (int i = 0; i < MEMORY_PART_N; i++)
+        memory->parts[i] = (struct memory_bytes){.mapped = 4096, .resident = 1024};
 }
 
 const struct command *fake_last(const struct worker *worker, enum command_kind kind)

@@ -16,10 +16,14 @@ sluice_test_folder(net
     ice
     keyframe
     limits
+    memory
     recovery
     report
     route
+    shed
+    shedpace
     srtp
+    stress
     stun
     stunlimit
     stunwrite

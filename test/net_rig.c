@@ -34,6 +34,7 @@ void rig_config(struct worker_config *config, enum io_engine engine, uint32_t sl
         .producers_max = 64,
         .consumers_max = 512,
         .retain_rule = retain_rule_default,
+        .shed_rule = shed_rule_default,
         .cpu = -1,
         .seed = 42,
     };

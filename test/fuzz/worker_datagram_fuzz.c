@@ -68,6 +68,7 @@ static void make_worker(void)
         .producers_max = 2,
         .consumers_max = 4,
         .retain_rule = retain_rule_default,
+        .shed_rule = shed_rule_default,
         .cpu = -1,
         .seed = 1,
     };

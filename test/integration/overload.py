@@ -4,7 +4,7 @@
 media ports. The relay goes on, says what it dropped and why, and relays in order afterwards."""
 import time
 
-from sluice import VP8, Load, Room, check, equal, main, parse_metrics, test
+from sluice import VP8, Load, Room, check, equal, main, parse_metrics, test, wait_for
 
 SSRC = 7777
 NACKS = dict(VP8, rtcpFeedback=[{"type": "nack", "parameter": ""}])
@@ -82,6 +82,43 @@ def socket_overflows(work, io):
     equal(sums["sluice_worker_rtp_in"] + sums["sluice_worker_kernel_drops"] +
           sum(drops[reason] for reason in ("seq_invalid", "duplicate", "starved", "batch_full")),
           sent + 2020, "every packet is accounted for")
+    load.stop()
+    room.close()
+    relay.check_empty()
+    relay.stop()
+
+
+@test("uring", "mmsg")
+def sheds_and_brings_back(work, io):
+    """The same with shedding: consumers of low priority go, all are there again afterwards, and
+    their numbers have no gap."""
+    relay = work.relay("--io", io)
+    load = Load(work, 16)
+    room = Room(relay.control, [VP8])
+    made = room.publish("video", VP8, SSRC, listen={"recvBufferSize": 4096})
+    consumers = [room.consume(made["producer"], port, enableRtx=False)["id"]
+                 for port in load.ports]
+    for consumer in consumers[:8]:
+        relay.call("consumer.setPriority", consumerId=consumer, priority=200)
+    relay.call("server.setLoad", shed={"enabled": True, "at": 0.9, "until": 0.7, "afterMs": 0,
+                                       "calmMs": 200})
+    port = made["tuple"]["localPort"]
+
+    def flooded():
+        load.run("publish", port=port, ssrc=SSRC, pt=101, packets=20000, burst=1000)
+        return relay.control.totals()["shed"] > 0
+    wait_for(flooded, "a consumer that is shed", 120)
+
+    def is_shed(consumer):
+        return relay.call("consumer.dump", consumerId=consumer)["shed"]
+    gone = [is_shed(consumer) for consumer in consumers]
+    check(all(gone[8:]) or not any(gone[:8]), f"a high priority went before a low one: {gone}")
+    wait_for(lambda: relay.control.totals()["consumers_shed"] == 0, "all consumers again", 120)
+    totals = relay.control.totals()
+    equal(totals["unshed"], totals["shed"], "brought back")
+    relay.call("server.setLoad", shed={"enabled": False})
+    load.run("settle")
+    check_relays(load, port, 2000, 1, 1)
     load.stop()
     room.close()
     relay.check_empty()

@@ -95,6 +95,7 @@ export type BaseConsumerDump = {
   traceEventTypes: string[];
   paused: boolean;
   producerPaused: boolean;
+  shed: boolean;
   priority: number;
 };
 
@@ -131,6 +132,10 @@ export type ConsumerEvents = ObjectEvents &
     producerclose: [];
     producerpause: [];
     producerresume: [];
+    /** Beyond mediasoup: the relay is overloaded and forwards nothing to it for now. */
+    shed: [];
+    /** ... and does again. */
+    unshed: [];
     /** An RTP packet for this process; only on a direct transport. */
     rtp: [Buffer];
   };
@@ -163,6 +168,7 @@ export class Consumer<A extends AppData = AppData> extends RelayObject<
   readonly rtpParameters: RtpParameters;
   #paused: boolean;
   #producerPaused: boolean;
+  #shed = false;
   #priority = 1;
   #score: ConsumerScore;
   #preferredLayers: ConsumerLayers | undefined;
@@ -187,6 +193,11 @@ export class Consumer<A extends AppData = AppData> extends RelayObject<
 
   get producerPaused(): boolean {
     return this.#producerPaused;
+  }
+
+  /** Beyond mediasoup: the relay has shed it for want of capacity. Low priorities go first. */
+  get shed(): boolean {
+    return this.#shed;
   }
 
   get priority(): number {
@@ -255,6 +266,10 @@ export class Consumer<A extends AppData = AppData> extends RelayObject<
       case 'producerresume':
         this.#setProducerPaused(event === 'producerpause');
         return true;
+      case 'shed':
+      case 'unshed':
+        this.#setShed(event === 'shed');
+        return true;
       case 'score':
         this.#score = params['score'] as ConsumerScore;
         this.emitBoth('score', this.#score);
@@ -277,6 +292,7 @@ export class Consumer<A extends AppData = AppData> extends RelayObject<
   protected override refresh(dump: Params): void {
     this.#setPaused(dump['paused'] as boolean);
     this.#setProducerPaused(dump['producerPaused'] as boolean);
+    this.#setShed(dump['shed'] === true);
     this.#score = (dump['score'] as ConsumerScore | undefined) ?? this.#score;
   }
 
@@ -299,6 +315,13 @@ export class Consumer<A extends AppData = AppData> extends RelayObject<
       if (!this.#paused) {
         this.observer.safeEmit(producerPaused ? 'pause' : 'resume');
       }
+    }
+  }
+
+  #setShed(shed: boolean): void {
+    if (this.#shed !== shed) {
+      this.#shed = shed;
+      this.safeEmit(shed ? 'shed' : 'unshed');
     }
   }
 

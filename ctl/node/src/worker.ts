@@ -77,7 +77,14 @@ export type WorkerEvents = {
   reconnected: [];
   /** The relay takes no new rooms and ends in so many seconds. */
   draining: [seconds: number];
+  /** Beyond mediasoup: it takes new rooms again. */
+  undrained: [];
+  /** Beyond mediasoup: one of the relay's threads has become too busy, or is no longer. */
+  stress: [WorkerStress];
 };
+
+/** `stress`: 1 is full; `high`: it has risen to the threshold of shedding, or fallen again. */
+export type WorkerStress = { workerIndex: number; stress: number; high: boolean };
 
 export type WorkerObserverEvents = {
   close: [];
@@ -289,6 +296,10 @@ export class Worker<A extends AppData = AppData> extends Emitter<WorkerEvents> {
       onserver: (event, params) => {
         if (event === 'draining') {
           this.safeEmit('draining', params['seconds'] as number);
+        } else if (event === 'undrained') {
+          this.safeEmit('undrained');
+        } else if (event === 'stress') {
+          this.safeEmit('stress', params as WorkerStress);
         } else if (event === 'shutdown') {
           this.#channel.fail(new ConnectionLostError('the relay was shut down'));
         }

@@ -87,6 +87,9 @@ test('the relay says that it ends', async (t) => {
   ]);
   assert.equal(seconds, 30);
   assert.equal(worker.died, false);
+  const undrained = event(worker, 'undrained');
+  relay.notify('server.undrained', {});
+  await undrained;
   const died = event(worker, 'died');
   relay.notify('server.shutdown', {});
   assert.match((await died)[0].message, /shut down/);
@@ -142,6 +145,24 @@ test('more objects than a connection may name: all notifications', async (t) => 
   assert.equal(relay.asked('consumer.dump').length, 4102);
 });
 
+test('the relay is overloaded', async (t) => {
+  const { relay, worker, consumer } = await rig(t);
+  const stress = { workerIndex: 1, stress: 0.95, high: true };
+  const heard = event(worker, 'stress');
+  relay.notify('server.stress', stress);
+  assert.deepEqual(await heard, [stress]);
+  assert.equal(consumer.shed, false);
+  const shed = event(consumer, 'shed');
+  relay.notify('consumer.shed', { consumerId: 'c' });
+  await shed;
+  assert.equal(consumer.shed, true);
+  assert.equal(consumer.paused, false);
+  const unshed = event(consumer, 'unshed');
+  relay.notify('consumer.unshed', { consumerId: 'c' });
+  await unshed;
+  assert.equal(consumer.shed, false);
+});
+
 test('what has changed meanwhile is told', async (t) => {
   const { relay, worker, transport, producer, consumer, seen } = await rig(t);
   const tuple = { localIp: '127.0.0.1', localPort: 1, protocol: 'udp' };
@@ -152,6 +173,7 @@ test('what has changed meanwhile is told', async (t) => {
   producer.observer.on('pause', () => told.push('producer pause'));
   consumer.on('producerpause', () => told.push(`producerpause ${consumer.producerPaused}`));
   consumer.observer.on('pause', () => told.push('consumer pause'));
+  consumer.on('shed', () => told.push(`shed ${consumer.shed}`));
   relay.answer({
     'transport.dump': {
       ...ice,
@@ -161,7 +183,12 @@ test('what has changed meanwhile is told', async (t) => {
       dtlsRemoteCert: 'PEM',
     },
     'producer.dump': { paused: true },
-    'consumer.dump': { paused: false, producerPaused: true, score: { ...score, score: 4 } },
+    'consumer.dump': {
+      paused: false,
+      producerPaused: true,
+      shed: true,
+      score: { ...score, score: 4 },
+    },
   });
   relay.cut();
   await event(worker, 'reconnected');
@@ -172,6 +199,7 @@ test('what has changed meanwhile is told', async (t) => {
     'producer pause',
     'producerpause true',
     'consumer pause',
+    'shed true',
   ]);
   assert.equal(transport.dtlsRemoteCert, 'PEM');
   assert.equal(consumer.score.score, 4);

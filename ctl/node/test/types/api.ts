@@ -30,6 +30,10 @@ export async function all(): Promise<void> {
 
   worker.on('died', (error) => same<typeof error, Error>(true));
   worker.on('draining', (seconds) => same<typeof seconds, number>(true));
+  worker.on('stress', ({ stress, high }) => {
+    same<typeof stress, number>(true);
+    same<typeof high, boolean>(true);
+  });
   worker.observer.on('newrouter', (router) => same<typeof router, types.Router>(true));
   // @ts-expect-error -- no such event
   worker.on('dead', () => {});
