@@ -10,6 +10,7 @@ import {
   joinAs,
   launch,
   setWants,
+  spread,
   startRelay,
   startServer,
   status,
@@ -24,7 +25,7 @@ const inRoom = (page) => async () =>
   (await status(page)) === 'You are in the room.' || (await status(page));
 
 await test(async () => {
-  await startRelay();
+  await startRelay(process.argv[2] === 'spread' ? spread : []);
   const server = await startServer();
   const browser = await launch();
   const ada = await joinAs(browser, server.url, 'Ada', { wants: ['test'] });

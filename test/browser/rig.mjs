@@ -123,6 +123,9 @@ export function start(command, args, env = {}) {
 
 const socketPath = join(work, 's');
 
+/** Of a room whose transports are on several workers. */
+export const spread = ['--workers', '3', '--placement', 'spread'];
+
 export async function startRelay(args = []) {
   const given = ['--socket', socketPath, '--workers', '1', '--log-level', 'warn', ...args];
   const relay = start(join(bin, 'sluiced'), given);
@@ -251,7 +254,7 @@ export async function census() {
 
 export async function isEmpty() {
   const all = await census();
-  const kinds = ['routers', 'transports', 'producers', 'consumers'];
+  const kinds = ['routers', 'transports', 'producers', 'consumers', 'mirrors'];
   return kinds.every((kind) => all[kind] === 0) || all;
 }
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Three participants in headless Chromium: everyone decodes everyone else's picture and sound.
+// `spread`: their transports are on several workers.
 import { join } from 'node:path';
 import {
   allDecode,
   artefacts,
+  ask,
   check,
   checkSoon,
   isEmpty,
   joinAs,
   launch,
+  spread,
   startRelay,
   startServer,
   status,
@@ -18,7 +21,8 @@ import {
 const names = ['Ada', 'Ben', 'Cleo'];
 
 await test(async () => {
-  await startRelay();
+  const spreads = process.argv[2] === 'spread';
+  await startRelay(spreads ? spread : []);
   const server = await startServer();
   const browser = await launch();
   const pages = {};
@@ -39,6 +43,9 @@ await test(async () => {
     const wanted = names.filter((other) => other !== name).flatMap(sent);
     await checkSoon(`${name} decodes and plays ${wanted}`, () => allDecode(page, wanted), 40_000);
   }
+
+  const { mirrors } = await ask('server.census', {});
+  check(`${mirrors} producers are read by other workers`, spreads ? mirrors >= 6 : mirrors === 0);
 
   // Who is speaking: the tone goes on and off, and its tile with it.
   const cleo = pages.Ada.locator('.tile', { hasText: 'Cleo' });
