@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* perf/main.c - sluice-perf: measures a relay. */
+#include "perf/churn.h"
 #include "perf/fanout.h"
 #include "perf/micro.h"
+#include "perf/saturate.h"
 #include "perf/storm.h"
 
 int main(int argc, char **argv)
@@ -16,5 +18,9 @@ int main(int argc, char **argv)
         return fanout_run_limit(&options);
     if (strcmp(options.scenario, "storm") == 0)
         return storm_run(&options);
-    return fanout_run(&options);
+    if (strcmp(options.scenario, "churn") == 0)
+        return churn_run(&options);
+    if (strcmp(options.scenario, "saturate") == 0)
+        return saturate_run(&options);
+    return fanout_run(&options); /* fanout, room, broadcast */
 }

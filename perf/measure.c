@@ -62,17 +62,33 @@ void measure_threads_all(struct measure_threads *threads, pid_t pid)
     threads->n = list_threads(pid, false, threads->tids, 0);
 }
 
+bool measure_thread_times(pid_t pid, int tid, int64_t *run_ns, int64_t *wait_ns)
+{
+    char path[64], text[128], *end;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, tid);
+    if (read_file(path, text, sizeof text) == 0)
+        return false;
+    *run_ns = strtoll(text, &end, 10);
+    *wait_ns = strtoll(end, NULL, 10);
+    return true;
+}
+
+int64_t measure_thread_cpu_ns(pid_t pid, int tid)
+{
+    int64_t run_ns, wait_ns;
+    return measure_thread_times(pid, tid, &run_ns, &wait_ns) ? run_ns : MEASURE_NONE;
+}
+
 int64_t measure_cpu_ns(const struct measure_threads *threads)
 {
     int tids[MEASURE_THREADS_MAX];
     int n = with_helpers(threads, tids);
     int64_t sum = 0;
     for (int i = 0; i < n; i++) {
-        char path[64], text[128];
-        snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", threads->pid, tids[i]);
-        if (read_file(path, text, sizeof text) == 0)
+        int64_t one = measure_thread_cpu_ns(threads->pid, tids[i]);
+        if (one == MEASURE_NONE)
             return MEASURE_NONE;
-        sum += strtoll(text, NULL, 10);
+        sum += one;
     }
     return n == 0 ? MEASURE_NONE : sum;
 }

@@ -12,7 +12,11 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: sluice-perf fanout [option...]\n"
     "       sluice-perf limit [option...]\n"
+    "       sluice-perf room [option...]\n"
+    "       sluice-perf broadcast [option...]\n"
     "       sluice-perf storm [option...]\n"
+    "       sluice-perf churn [option...]\n"
+    "       sluice-perf saturate [option...]\n"
     "       sluice-perf micro [parse|rewrite|seal|retain|slab]\n"
     "Measures what a Sluice relay costs, on the loopback interface.\n"
     "\n"
@@ -20,8 +24,14 @@ static const char usage[] =
     "the limit: a program that only rewrites, encrypts and sends. limit runs that one alone. "
     "micro\n"
     "times the steps of a packet; it prints lines of name, value and unit.\n"
+    "room is measured as fanout is: participants who all receive, the first of them send video\n"
+    "and audio. broadcast: one sender, many viewers, small rooms beside them on the same worker.\n"
     "storm has a room forwarded while WebRTC peers join the same relay, in slices with and "
     "without.\n"
+    "churn has the participants of a room join and leave, produce, consume, pause, resume and\n"
+    "close at random while media flows. saturate looks for the highest rate with at most 0.1 % "
+    "of\n"
+    "loss: of a fan-out, or of a room when --participants is given.\n"
     "\n"
     "  --consumers N      receivers, each on a transport of its own (default 100)\n"
     "  --pps P            packets a second of the publisher (default 200)\n"
@@ -51,7 +61,19 @@ static const char usage[] =
     "  --joins-per-second J  storm: at this pace (default 0: all at once)\n"
     "  --forward-pps P    storm: packets a second to the room's receivers together (default "
     "50000)\n"
-    "  --dtls 1.2|1.3     storm: the newest version that the peers offer (default 1.3)\n"
+    "  --dtls 1.2|1.3     the newest version that WebRTC peers offer (default 1.3)\n"
+    "\n"
+    "  --participants P   room, churn, saturate: in the room (default 50; churn 8)\n"
+    "  --senders S        of them (default 10; churn 4)\n"
+    "  --audio            each sender sends audio as well, 50 packets a second of 80 to 100 bytes\n"
+    "  --speakers K       audio of K senders at a time, in turn (default: of all)\n"
+    "  --webrtc           they join by ICE and DTLS, instead of SRTP with keys told (--srtp)\n"
+    "  --video-kbps R     of each video (default 1500)\n"
+    "  --fps F            its frames a second, each sent at once (default 30)\n"
+    "  --together         all senders' frames at one time (default: evenly spread)\n"
+    "  --viewers N        broadcast (default 1000)\n"
+    "  --rooms R          broadcast: rooms of three beside it (default 4)\n"
+    "  --minutes M        churn (default 1)\n"
     "  --help, --version\n"
     "\n"
     "What the report says:\n"
@@ -72,6 +94,10 @@ static const char usage[] =
     "  bytes_per_consumer   (mem_steady_bytes - mem_idle_bytes) / consumers\n"
     "  transit_*            publisher's stamp in the payload to the receiver's return from the\n"
     "                       kernel, of every 8th receiver\n"
+    "  transit_audio_*, transit_video_*, side_transit_*  the same by kind; of the small rooms\n"
+    "  bytes_per_transport, bytes_per_consumer_added  room: growth by the transports with what\n"
+    "                       they send, and then by the consumers, before media\n"
+    "  workers, drops       by worker; packets by why the relay dropped them\n"
     "  join_*               storm: from a peer's first request to its SRTP keys\n"
     "  handshake_steps*     storm: public-key work, in all and the most in one turn of the worker\n"
     "  intervals_*          storm: looks at the relay's counters during the joins; without media:\n"
@@ -108,6 +134,17 @@ enum option_id {
     OPTION_JOINS_PER_SECOND,
     OPTION_FORWARD_PPS,
     OPTION_DTLS,
+    OPTION_PARTICIPANTS,
+    OPTION_SENDERS,
+    OPTION_AUDIO,
+    OPTION_SPEAKERS,
+    OPTION_WEBRTC,
+    OPTION_VIDEO_KBPS,
+    OPTION_FPS,
+    OPTION_TOGETHER,
+    OPTION_VIEWERS,
+    OPTION_ROOMS,
+    OPTION_MINUTES,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -137,6 +174,17 @@ static const struct option long_options[] = {
     {"joins-per-second", required_argument, NULL, OPTION_JOINS_PER_SECOND},
     {"forward-pps", required_argument, NULL, OPTION_FORWARD_PPS},
     {"dtls", required_argument, NULL, OPTION_DTLS},
+    {"participants", required_argument, NULL, OPTION_PARTICIPANTS},
+    {"senders", required_argument, NULL, OPTION_SENDERS},
+    {"audio", no_argument, NULL, OPTION_AUDIO},
+    {"speakers", required_argument, NULL, OPTION_SPEAKERS},
+    {"webrtc", no_argument, NULL, OPTION_WEBRTC},
+    {"video-kbps", required_argument, NULL, OPTION_VIDEO_KBPS},
+    {"fps", required_argument, NULL, OPTION_FPS},
+    {"together", no_argument, NULL, OPTION_TOGETHER},
+    {"viewers", required_argument, NULL, OPTION_VIEWERS},
+    {"rooms", required_argument, NULL, OPTION_ROOMS},
+    {"minutes", required_argument, NULL, OPTION_MINUTES},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -186,11 +234,55 @@ static int choice(const char *name, const char *const *names, int first, bool *r
     return first;
 }
 
+/* Of rooms. */
+static bool room_option_read(struct options *o, int option)
+{
+    bool right = true;
+    switch (option) {
+    case OPTION_PARTICIPANTS:
+        o->participants = integer("participants", 2, OPTIONS_PARTICIPANTS_MAX, &right);
+        break;
+    case OPTION_SENDERS:
+        o->senders = integer("senders", 1, OPTIONS_PARTICIPANTS_MAX, &right);
+        break;
+    case OPTION_AUDIO:
+        o->audio = true;
+        break;
+    case OPTION_SPEAKERS:
+        o->speakers = integer("speakers", 1, OPTIONS_PARTICIPANTS_MAX, &right);
+        break;
+    case OPTION_WEBRTC:
+        o->webrtc = true;
+        break;
+    case OPTION_VIDEO_KBPS:
+        o->video_kbps = integer("video-kbps", 16, 50000, &right);
+        break;
+    case OPTION_FPS:
+        o->fps = integer("fps", 1, 120, &right);
+        break;
+    case OPTION_TOGETHER:
+        o->together = true;
+        break;
+    case OPTION_VIEWERS:
+        o->viewers = integer("viewers", 1, OPTIONS_CONSUMERS_MAX, &right);
+        break;
+    case OPTION_ROOMS:
+        o->rooms = integer("rooms", 0, OPTIONS_SIDE_ROOMS_MAX, &right);
+        break;
+    case OPTION_MINUTES:
+        o->minutes = number("minutes", 0.01, 1440, false, &right);
+        break;
+    default:
+        break;
+    }
+    return right;
+}
+
 /* One case a line: a table would not be shorter. */
 static bool option_read(struct options *o, int option)
 {
     bool right = true;
-    switch ((enum option_id)option) {
+    switch (option) {
     case OPTION_CONSUMERS:
         o->consumers = integer("consumers", 1, OPTIONS_CONSUMERS_MAX, &right);
         break;
@@ -263,16 +355,16 @@ static bool option_read(struct options *o, int option)
     case OPTION_DTLS:
         o->dtls = (enum dtls_version)choice("dtls", dtls_names, 1, &right);
         break;
-    case OPTION_HELP:
-    case OPTION_VERSION:
-        break;
+    default:
+        return room_option_read(o, option);
     }
     return right;
 }
 
 static bool is_scenario(const char *name)
 {
-    static const char *const names[] = {"fanout", "limit", "micro", "storm"};
+    static const char *const names[] = {"fanout", "limit", "micro",    "storm",
+                                        "room",   "churn", "saturate", "broadcast"};
     for (size_t i = 0; i < ARRAY_N(names); i++)
         if (strcmp(names[i], name) == 0)
             return true;
@@ -286,11 +378,56 @@ static int bad(const char *what, const char *which)
     return EXIT_USAGE;
 }
 
+static bool is(const struct options *o, const char *scenario)
+{
+    return strcmp(o->scenario, scenario) == 0;
+}
+
+/* A video frame in as few packets as hold it. False: in more than a burst may have. */
+static bool plan_frames(struct options *o)
+{
+    o->frame_bytes = o->video_kbps * 125 / o->fps;
+    o->burst = (o->frame_bytes + OPTIONS_VIDEO_PACKET_BYTES - 1) / OPTIONS_VIDEO_PACKET_BYTES;
+    o->pps = o->burst * o->fps;
+    return o->burst >= 1 && o->burst <= OPTIONS_BURST_MAX && o->frame_bytes >= 64;
+}
+
+/* Scenarios of rooms: who is in them, and their media. */
+static int check_rooms(struct options *o)
+{
+    bool churn = is(o, "churn");
+    if (is(o, "broadcast"))
+        o->shape = OPTIONS_BROADCAST;
+    else if (is(o, "room") || churn || (is(o, "saturate") && o->participants != 0))
+        o->shape = OPTIONS_ROOM;
+    if (o->shape == OPTIONS_FANOUT)
+        return o->webrtc ? bad("--webrtc is for rooms", "") : OPTIONS_RUN;
+    if (o->participants == 0)
+        o->participants = churn ? 8 : 50;
+    if (o->senders == 0) {
+        uint32_t usual = churn ? 4 : 10;
+        o->senders = usual < o->participants ? usual : o->participants;
+    }
+    if (o->senders > o->participants)
+        return bad("more senders than participants", "");
+    if (o->speakers > (o->shape == OPTIONS_ROOM ? o->senders : 1) || (o->speakers && !o->audio))
+        return bad("--speakers: at most as many as there are senders, and with --audio", "");
+    if (!plan_frames(o))
+        return bad("a frame of --video-kbps and --fps must have 64 bytes, and 48 packets at most",
+                   "");
+    uint64_t streams = (uint64_t)o->participants * o->senders * (o->audio ? 2 : 1);
+    if (o->shape == OPTIONS_ROOM && streams > OPTIONS_STREAMS_MAX)
+        return bad("more streams than 65536: --participants times --senders", "");
+    return OPTIONS_RUN;
+}
+
 static int check(struct options *o, int argc, char **argv)
 {
     static const char *const benches[] = {"parse", "rewrite", "seal", "retain", "slab"};
     if (optind >= argc)
-        return bad("a scenario is missing: fanout, limit, micro or storm", "");
+        return bad("a scenario is missing: fanout, room, broadcast, storm, churn, "
+                   "saturate, limit or micro",
+                   "");
     o->scenario = argv[optind++];
     if (!is_scenario(o->scenario))
         return bad("no such scenario:", o->scenario);
@@ -306,8 +443,8 @@ static int check(struct options *o, int argc, char **argv)
         return bad("unexpected argument", argv[optind]);
     if (o->consumers < o->workers)
         return bad("fewer consumers than workers", "");
-    if (strcmp(o->scenario, "storm") != 0)
-        return OPTIONS_RUN;
+    if (!is(o, "storm"))
+        return check_rooms(o);
     if (o->forward_pps < o->consumers)
         return bad("less than a packet a second for each consumer", "");
     o->pps = o->forward_pps / o->consumers;
@@ -329,6 +466,11 @@ int options_parse(struct options *options, int argc, char **argv)
                                 .peers = 500,
                                 .forward_pps = 50000,
                                 .dtls = DTLS_VERSION_1_3,
+                                .video_kbps = 1500,
+                                .fps = 30,
+                                .viewers = 1000,
+                                .rooms = 4,
+                                .minutes = 1,
                                 .count = true};
     int option = 0;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {

@@ -28,24 +28,19 @@ struct storm {
     uint32_t pairs;
 };
 
-static double figure(int64_t value)
-{
-    return value == MEASURE_NONE ? NAN : (double)value;
-}
-
 /* ---- a slice ---- */
 
 struct slice {
     struct relay_counters before, after;
     struct histogram transit_ns;
-    uint64_t published;
+    uint64_t wanted;
     int64_t began_us;
 };
 
 static bool slice_begin(struct storm *s, struct slice *slice)
 {
-    slice->transit_ns = s->stage.shared->transit_ns;
-    slice->published = s->stage.shared->published;
+    slice->transit_ns = s->stage.shared->transit_ns[SHARED_VIDEO];
+    slice->wanted = stage_wanted(&s->stage);
     slice->began_us = clock_now_us();
     if (!relay_counters(&s->stage.relay, &slice->before))
         return false;
@@ -72,13 +67,13 @@ static bool slice_end(struct storm *s, struct slice *slice, struct transit *tran
     atomic_store(&shared->measure, false);
     if (!right || !relay_counters(&s->stage.relay, &slice->after))
         return false;
-    struct histogram all = shared->transit_ns;
+    struct histogram all = shared->transit_ns[SHARED_VIDEO];
     subtract(&all, &slice->transit_ns);
     transit->p50[s->pairs] = (double)histogram_quantile(&all, 0.5) / 1e3;
     transit->p99[s->pairs] = (double)histogram_quantile(&all, 0.99) / 1e3;
     transit->p999[s->pairs] = (double)histogram_quantile(&all, 0.999) / 1e3;
     *forwarded += (double)(slice->after.forwarded - slice->before.forwarded);
-    s->offered += (double)(shared->published - slice->published) * s->stage.options->consumers;
+    s->offered += (double)(stage_wanted(&s->stage) - slice->wanted);
     return true;
 }
 
@@ -96,6 +91,7 @@ static bool watch_joins(struct storm *s, double seconds, struct relay_counters l
 {
     const struct shared_crowd *crowd = &s->stage.shared->crowd;
     const struct options *o = s->stage.options;
+    double pace_s = o->joins_per_second > 0 ? o->peers / o->joins_per_second : 0;
     int64_t began_us = clock_now_us();
     for (;;) {
         struct relay_counters now;
@@ -103,7 +99,7 @@ static bool watch_joins(struct storm *s, double seconds, struct relay_counters l
         double passed = (double)(clock_now_us() - began_us) / 1e6;
         if (ended >= o->peers && passed >= seconds)
             return true;
-        if (passed > JOIN_MAX_S + seconds) {
+        if (passed > JOIN_MAX_S + seconds + pace_s) {
             fprintf(stderr, "sluice-perf: %u of %u peers have joined\n", crowd->joined, o->peers);
             return false;
         }
@@ -121,7 +117,7 @@ static bool open_storm(struct storm *s, uint32_t round)
     struct shared_crowd *crowd = &s->stage.shared->crowd;
     char router[CROWD_ROUTER_BYTES];
     crowd_router(router, round);
-    json_t *made = relay_make_router(&s->stage.relay, router, 0);
+    json_t *made = rooms_make_router(&s->stage.relay, router, 0);
     json_decref(made);
     atomic_store(&crowd->joined, 0);
     atomic_store(&crowd->failed, 0);
@@ -160,7 +156,7 @@ static bool storm_slice(struct storm *s, double seconds)
     struct stage *stage = &s->stage;
     uint32_t round = s->pairs + 1;
     int64_t kernel = measure_kernel_bytes();
-    double idle = figure(measure_memory_bytes(stage->relay.pid));
+    double idle = report_figure(measure_memory_bytes(stage->relay.pid));
     if (s->pairs == 0)
         s->report->mem_idle_bytes = idle; /* before there was any peer */
     if (!open_storm(s, round) || !slice_begin(s, &slice))
@@ -174,9 +170,9 @@ static bool storm_slice(struct storm *s, double seconds)
     s->added_p999[s->pairs] = s->stormy.p999[s->pairs] - s->quiet.p999[s->pairs];
     if (!stage_wait(stage, 1.2)) /* what a busy turn touched has been given back */
         return false;
-    s->mem_joined[s->pairs] = figure(measure_memory_bytes(stage->relay.pid));
+    s->mem_joined[s->pairs] = report_figure(measure_memory_bytes(stage->relay.pid));
     s->mem_grown[s->pairs] = s->mem_joined[s->pairs] - idle;
-    s->kernel_mem[s->pairs] = figure(measure_kernel_bytes()) - figure(kernel);
+    s->kernel_mem[s->pairs] = report_figure(measure_kernel_bytes()) - report_figure(kernel);
     return close_storm(s, round) && stage_wait(stage, CLOSED_S);
 }
 
@@ -217,7 +213,7 @@ static void report_arrivals(struct storm *s)
     r->published = (double)shared->published;
     r->publish_late = (double)shared->publish_late;
     r->received = (double)sums.received;
-    r->lost = r->published * r->consumers - r->received - (double)sums.recovered;
+    r->lost = (double)stage_wanted(&s->stage) - r->received - (double)sums.recovered;
 }
 
 /* ---- the run ---- */
@@ -227,15 +223,15 @@ static bool make_server(struct storm *s)
     return relay_do(&s->stage.relay, "webRtcServer.create",
                     json_pack("{s:s, s:i, s:[{s:s, s:s, s:i}]}", "id", CROWD_SERVER, "workerIndex",
                               0, "listenInfos", "protocol", "udp", "ip", "127.0.0.1", "port",
-                              (int)relay_free_port()));
+                              (int)rooms_free_port()));
 }
 
 static bool measure(struct storm *s, char engine[16])
 {
     struct stage *stage = &s->stage;
     const struct options *o = stage->options;
-    if (!stage_start_relay(stage, false) || !stage_join(stage) || !make_server(s) ||
-        !stage_start_crowd(stage))
+    if (!stage_start_relay(stage, false) || !stage_join(stage) || !stage_consume(stage) ||
+        !make_server(s) || !stage_start_crowd(stage))
         return false;
     snprintf(engine, 16, "%s", stage->relay.engine);
     if (!stage_publish(stage, o->warmup_s, false))
@@ -247,7 +243,7 @@ static bool measure(struct storm *s, char engine[16])
     report_slices(s);
     report_arrivals(s);
     s->report->objects_after_close = (double)(relay_objects(&stage->relay) - objects);
-    s->report->mem_after_close_bytes = figure(measure_memory_bytes(stage->relay.pid));
+    s->report->mem_after_close_bytes = report_figure(measure_memory_bytes(stage->relay.pid));
     return true;
 }
 
