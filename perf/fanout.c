@@ -123,12 +123,12 @@ static bool relay_slice(struct run *run, double seconds, struct slice *slice)
     return true;
 }
 
-static bool limit_slice(struct stage *stage, double seconds, double run_length, struct slice *slice)
+static bool limit_slice(struct stage *stage, double seconds, struct limit_runs runs,
+                        struct slice *slice)
 {
     struct shared *shared = stage->shared;
     uint64_t packets = shared->limit_packets, sends = shared->limit_sends;
     int64_t cpu_ns = measure_cpu_ns(&stage->limit_threads), from_us = clock_now_us();
-    struct limit_runs runs = limit_runs_of(&shared->scene, stage->options, run_length);
     atomic_store(&shared->limit_audio_run_q8, runs.audio_q8);
     atomic_store(&shared->limit_run_q8, runs.video_q8);
     bool right = stage_wait(stage, seconds);
@@ -148,13 +148,14 @@ static bool one_pair(struct run *run, double seconds)
 {
     struct slice relay, same, best;
     struct pairs *pairs = &run->pairs;
-    double best_run = limit_best_run(&run->stage.shared->scene, run->stage.options);
+    const struct options *o = run->stage.options;
+    const struct scene *scene = &run->stage.shared->scene;
     if (!relay_slice(run, seconds, &relay))
         return false;
     double length = relay.sends > 0 ? relay.packets / relay.sends : 1;
     length = length < 1 ? 1 : length > OPTIONS_BURST_MAX ? OPTIONS_BURST_MAX : length;
-    if (!limit_slice(&run->stage, seconds / 2, length, &same) ||
-        !limit_slice(&run->stage, seconds / 2, length > best_run ? length : best_run, &best))
+    if (!limit_slice(&run->stage, seconds / 2, limit_runs_of(scene, o, length), &same) ||
+        !limit_slice(&run->stage, seconds / 2, limit_best_runs(scene, o, length), &best))
         return false;
     double own_ns = per_packet(&relay);
     pairs->same_ns[pairs->n] = per_packet(&same);
@@ -460,11 +461,15 @@ int fanout_run_limit(const struct options *options)
     report.consumers = options->consumers;
     run.report = &report;
     double length = options->run > 0 ? options->run : options->burst;
-    bool right = stage_open(stage, options) && stage_start_limit(stage) &&
-                 limit_slice(stage, options->warmup_s, length, &slice);
+    struct limit_runs runs = {0};
+    bool right = stage_open(stage, options) && stage_start_limit(stage);
+    if (right) {
+        runs = limit_runs_of(&stage->shared->scene, options, length);
+        right = limit_slice(stage, options->warmup_s, runs, &slice);
+    }
     double values[PAIRS_MAX];
     for (uint32_t i = 0; right && i < options->pairs; i++) {
-        right = limit_slice(stage, options->seconds / options->pairs, length, &slice);
+        right = limit_slice(stage, options->seconds / options->pairs, runs, &slice);
         values[i] = per_packet(&slice);
         slice_add(&run.limit_same, &slice);
     }

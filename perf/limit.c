@@ -108,13 +108,17 @@ struct limit_runs limit_runs_of(const struct scene *scene, const struct options 
     };
 }
 
-double limit_best_run(const struct scene *scene, const struct options *options)
+struct limit_runs limit_best_runs(const struct scene *scene, const struct options *options,
+                                  double run_min)
 {
     double audio = audio_by_frame(scene, options), burst = options->burst;
     double frames = options->together ? scene_room_tracks(scene, 0, SCENE_VIDEO) : 1;
-    double audio_run = options->together ? active_audio(scene, options) : 1;
-    double video_run = burst * frames > GROUP_MAX ? GROUP_MAX : burst * frames;
-    return (burst + audio) / (burst / video_run + (audio > 0 ? audio / audio_run : 0));
+    struct limit_runs best = {
+        .video_q8 = q8_of(burst * frames),
+        .audio_q8 = audio > 0 ? q8_of(options->together ? active_audio(scene, options) : 1) : 0,
+    };
+    double sends = burst * 256 / best.video_q8 + (audio > 0 ? audio * 256 / best.audio_q8 : 0);
+    return run_min > (burst + audio) / sends ? limit_runs_of(scene, options, run_min) : best;
 }
 
 /* ---- one round ---- */

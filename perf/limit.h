@@ -27,9 +27,10 @@ struct limit_runs {
 struct limit_runs limit_runs_of(const struct scene *scene, const struct options *options,
                                 double run);
 
-/* The longest mean run that the offered traffic allows: whole frames, and with --together those of
- * all senders. */
-double limit_best_run(const struct scene *scene, const struct options *options);
+/* The longest that the offered traffic allows: whole frames, and with --together those of all
+ * senders; longer where the mean must be at least so long, because the relay had it. */
+struct limit_runs limit_best_runs(const struct scene *scene, const struct options *options,
+                                  double run_min);
 
 /* How `packets_n` packets are sent with mean run length `run_q8` / 256: the number of sends, at
  * least 1. `rest_q8` carries the fraction to the next call. */

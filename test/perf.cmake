@@ -3,10 +3,16 @@
 sluice_test_folder(perf
   SUITES
     histogram
+    inbound
     limit
     options
     report
+    scene
   THREADS
   LIBS sluice_perf)
 sluice_test_script(perf_fanout test/perf_fanout_test.sh LABELS integration)
+sluice_test_script(perf_room test/perf_room_test.sh LABELS integration)
+sluice_test_script(perf_broadcast test/perf_broadcast_test.sh LABELS integration)
+sluice_test_script(perf_churn test/perf_churn_test.sh LABELS integration)
+sluice_test_script(perf_saturate test/perf_saturate_test.sh LABELS integration)
 sluice_test_script(perf_storm test/perf_storm_test.sh LABELS integration)
