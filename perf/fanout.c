@@ -222,10 +222,11 @@ static void report_transit(struct report *r, const struct shared *shared)
                  &r->transit_audio_p999_us);
     read_transit(&by[SHARED_SIDE], &r->side_transit_p50_us, &r->side_transit_p99_us,
                  &r->side_transit_p999_us);
-    if (shared->arrival_ns.n == 0)
-        return;
-    r->arrival_p50_us = (double)histogram_quantile(&shared->arrival_ns, 0.5) / 1e3;
-    r->arrival_p99_us = (double)histogram_quantile(&shared->arrival_ns, 0.99) / 1e3;
+    main = shared->arrival_ns[SHARED_VIDEO];
+    histogram_merge(&main, &shared->arrival_ns[SHARED_AUDIO]);
+    read_transit(&main, &r->arrival_p50_us, &r->arrival_p99_us, &r->arrival_p999_us);
+    read_transit(&shared->arrival_ns[SHARED_SIDE], &r->side_arrival_p50_us, &r->side_arrival_p99_us,
+                 &r->side_arrival_p999_us);
 }
 
 static void report_workers(struct run *run)
@@ -263,7 +264,7 @@ static void report_arrivals(struct run *run)
     r->lost_on_wire = (double)sums.lost_on_wire;
     r->recovered = (double)sums.recovered;
     if (sums.lost_on_wire > 0)
-        r->recovered_share = (double)sums.recovered / (double)sums.lost_on_wire;
+        r->recovered_share = (double)sums.recovered_thrown / (double)sums.lost_on_wire;
     r->nack_requested = (double)sums.nack_requested;
     r->nack_served = (double)sums.nack_served;
     r->nack_late = (double)sums.nack_late;

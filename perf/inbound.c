@@ -25,9 +25,17 @@ static void open_window(struct inbound *in, uint32_t seq_ext)
         *place_of(in, in->edge) = PLACE_UNKNOWN;
 }
 
+/* Missing because it was thrown away, or because it never came here. */
+static bool is_missing(struct inbound *in, uint32_t seq_ext)
+{
+    return (int32_t)(seq_ext - in->edge) >= 0 && *place_of(in, seq_ext) != PLACE_GOT &&
+           ((int32_t)(seq_ext - in->source.seq_max) <= 0 || *place_of(in, seq_ext) == PLACE_LOST);
+}
+
 static void recover(struct inbound *in, struct shared_figures *figures, uint32_t seq_ext,
                     int64_t now_us)
 {
+    inbound_count(&figures->recovered_thrown, *place_of(in, seq_ext) == PLACE_LOST);
     *place_of(in, seq_ext) = PLACE_GOT;
     inbound_count(&figures->recovered, 1);
     nack_receive(&in->list, seq_ext, false, now_us);
@@ -63,6 +71,10 @@ void inbound_media(struct inbound *in, struct shared_figures *figures, const uin
     uint32_t seq_ext = first ? 0 : seq_extend(in->source.seq_max, be16(data + 2));
     bool known = !first && (int32_t)(seq_ext - in->edge) >= 0 &&
                  (int32_t)(seq_ext - in->source.seq_max) <= 0;
+    if (known && *place_of(in, seq_ext) == PLACE_GOT) {
+        inbound_count(&figures->nack_late, 1);
+        return;
+    }
     if (known && *place_of(in, seq_ext) == PLACE_LOST) { /* a plain resend */
         if (thrown)
             return;
@@ -86,7 +98,7 @@ void inbound_rtx(struct inbound *in, struct shared_figures *figures, const uint8
         return;
     uint32_t seq_ext = seq_extend(in->source.seq_max, be16(data + 12));
     inbound_count(&figures->nack_served, 1);
-    if ((int32_t)(seq_ext - in->edge) < 0 || *place_of(in, seq_ext) != PLACE_LOST) {
+    if (!is_missing(in, seq_ext)) {
         inbound_count(&figures->nack_late, 1); /* settled, or here already */
         return;
     }

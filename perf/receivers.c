@@ -195,7 +195,7 @@ static void sample(struct receivers *r, const struct receiver *to, const struct 
                                                                             : SHARED_AUDIO;
     int64_t sent_ns = (int64_t)be64(data + PUBLISHER_STAMP_AT);
     histogram_add(&r->shared->transit_ns[class], (uint64_t)max_i64(r->now_us * 1000 - sent_ns, 0));
-    histogram_add(&r->shared->arrival_ns, (uint64_t)max_i64(arrived_us * 1000 - sent_ns, 0));
+    histogram_add(&r->shared->arrival_ns[class], (uint64_t)max_i64(arrived_us * 1000 - sent_ns, 0));
 }
 
 /* Loss by the seeded generator; drawn for packets of the relay only. */

@@ -75,7 +75,11 @@
     X(R, side_transit_p99_us, "  99 %", "us")                                                      \
     X(R, side_transit_p999_us, "  99.9 %", "us")                                                   \
     X(R, arrival_p50_us, "to the kernel's stamp, median", "us")                                    \
-    X(R, arrival_p99_us, "to the kernel's stamp, 99 %", "us")                                      \
+    X(R, arrival_p99_us, "  99 %", "us")                                                           \
+    X(R, arrival_p999_us, "  99.9 %", "us")                                                        \
+    X(R, side_arrival_p50_us, "  of the rooms beside, median", "us")                               \
+    X(R, side_arrival_p99_us, "  99 %", "us")                                                      \
+    X(R, side_arrival_p999_us, "  99.9 %", "us")                                                   \
     X(N, mem_idle_bytes, "memory, idle", "bytes")                                                  \
     X(N, mem_transports_bytes, "memory, transports and producers", "bytes")                        \
     X(N, mem_setup_bytes, "memory, after the joins", "bytes")                                      \

@@ -21,7 +21,8 @@ struct shared_figures {        /* of a participant; written by the receivers' pr
     _Atomic uint64_t bytes;
     _Atomic uint64_t spanned; /* numbers from the first to the last of each stream: what is not
                                  received or recovered of them is a gap */
-    _Atomic uint64_t lost_on_wire, recovered;
+    _Atomic uint64_t lost_on_wire, recovered_thrown; /* by --loss, and come as resends */
+    _Atomic uint64_t recovered;                      /* of whatever was lost */
     _Atomic uint64_t nack_requested, nack_served, nack_late;
     _Atomic uint64_t keyframes_requested;
     _Atomic uint64_t limit;   /* packets of the limit */
@@ -94,7 +95,7 @@ struct shared {
     _Atomic uint32_t suite;                  /* enum seal_suite: the options', or as DTLS has it */
     struct histogram transit_ns[SHARED_CLASSES]; /* while `measure`: to the receiver's return from
                                                     the kernel */
-    struct histogram arrival_ns; /* the same to the kernel's receive stamp, of all */
+    struct histogram arrival_ns[SHARED_CLASSES]; /* the same to the kernel's receive stamp */
     struct shared_crowd crowd;
     /* the limit */
     _Atomic bool limit_ready;

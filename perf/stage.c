@@ -245,6 +245,7 @@ void stage_sum(const struct stage *stage, struct stage_sums *sums)
         sums->spanned += one->spanned;
         sums->lost_on_wire += one->lost_on_wire;
         sums->recovered += one->recovered;
+        sums->recovered_thrown += one->recovered_thrown;
         sums->nack_requested += one->nack_requested;
         sums->nack_served += one->nack_served;
         sums->nack_late += one->nack_late;

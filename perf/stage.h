@@ -21,7 +21,8 @@ struct stage {
 
 /* Sums over participants. */
 struct stage_sums {
-    uint64_t received, spanned, lost_on_wire, recovered, nack_requested, nack_served, nack_late;
+    uint64_t received, spanned, lost_on_wire, recovered, recovered_thrown;
+    uint64_t nack_requested, nack_served, nack_late;
     uint64_t keyframes_requested, limit, foreign;
 };
 

@@ -26,6 +26,7 @@ broadcast() {
 broadcast rooms --rooms 2 --audio
 check "rooms consumers" "r['consumers'] == 2 * 30 + 2 * 3 * 4 and r['transports'] == 31 + 6"
 check "rooms beside" "r['side_transit_p999_us'] >= r['side_transit_p50_us'] > 0"
+check "rooms kernel" "r['side_arrival_p999_us'] >= r['side_arrival_p50_us'] > 0"
 broadcast alone --rooms 0 --io mmsg
 check "alone consumers" "r['consumers'] == 30 and r['received'] == 30 * r['published']"
 check "alone beside" "r['side_transit_p50_us'] is None"

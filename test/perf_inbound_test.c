@@ -76,6 +76,7 @@ START_TEST(recovers)
     ck_assert_uint_eq(figures.recovered, 1);
     media(3, false);
     ck_assert_uint_eq(figures.recovered, 2);
+    ck_assert_uint_eq(figures.recovered_thrown, 2);
     ck_assert_uint_eq(figures.nack_served, 2);
     ck_assert_uint_eq(gaps(), 0);
     ck_assert_uint_eq(figures.nack_late, 0);
@@ -83,6 +84,28 @@ START_TEST(recovers)
     ck_assert_uint_eq(figures.nack_late, 1);
     ck_assert_uint_eq(figures.recovered, 2);
     ck_assert_int_eq(nack_due_us(&in.list), INT64_MAX);
+}
+
+END_TEST
+
+/* What was lost before it came here is asked for until a resend is there; should it come after all,
+ * it is of no use. */
+START_TEST(recovers_what_never_came)
+{
+    media(1, false);
+    media(3, false);
+    ck_assert_int_ne(nack_due_us(&in.list), INT64_MAX);
+    rtx(2);
+    ck_assert_uint_eq(figures.recovered, 1);
+    ck_assert_uint_eq(figures.recovered_thrown, 0);
+    ck_assert_uint_eq(gaps(), 0);
+    ck_assert_int_eq(nack_due_us(&in.list), INT64_MAX);
+    media(2, false);
+    rtx(3);
+    rtx(4); /* not known to be missing */
+    ck_assert_uint_eq(figures.nack_late, 3);
+    ck_assert_uint_eq(figures.received, 2);
+    ck_assert_uint_eq(gaps(), 0);
 }
 
 END_TEST
@@ -120,6 +143,7 @@ Suite *perf_inbound_suite(void)
     tcase_add_test(tcase, counts_over_the_wrap);
     tcase_add_test(tcase, sees_gaps);
     tcase_add_test(tcase, recovers);
+    tcase_add_test(tcase, recovers_what_never_came);
     tcase_add_test(tcase, settles_what_leaves_the_window);
     tcase_add_test(tcase, begins_with_one_that_came);
     suite_add_tcase(suite, tcase);
