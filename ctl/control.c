@@ -3,6 +3,7 @@
 #include "ctl/control.h"
 
 #include "core/clock.h"
+#include "core/heap.h"
 #include "core/random.h"
 #include "ctl/close.h"
 #include "ctl/http.h"
@@ -453,7 +454,7 @@ static int timeout_of(const struct control *control, int timeout_ms)
         timeout_ms = timeout_ms < 0 ? wait_ms : (int)min_i64(timeout_ms, wait_ms);
     }
     bool busy = control->draining || control->closed_n >= CONTROL_TRIM_CLOSED ||
-                (control->http && http_is_busy(control->http));
+                control->trims_n > 0 || (control->http && http_is_busy(control->http));
     if (!busy)
         return timeout_ms;
     return timeout_ms < 0 ? HOUSEKEEPING_MS : (int)min_i64(timeout_ms, HOUSEKEEPING_MS);
@@ -464,6 +465,21 @@ static bool nothing_is_left(const struct control *control)
     return control->model.counts[NOUN_ROUTER] == 0 && control->requests_n == 0;
 }
 
+/* What closed rooms and handshakes leave goes back to the system, once it is quiet: what this
+ * thread has freed at once, and again what workers have meanwhile given up of their caches
+ * (net/worker.c). */
+static void trim(struct control *control)
+{
+    int64_t now_us = clock_now_us();
+    if (now_us < control->trim_at_us)
+        return;
+    for (uint32_t step = 0; step < HEAP_STEPS; step++)
+        heap_flush(step);
+    malloc_trim(0);
+    control->trims_n--;
+    control->trim_at_us = control->trims_n > 0 ? now_us + CONTROL_TRIM_US : 0;
+}
+
 static void housekeeping(struct control *control, bool quiet)
 {
     if (control->draining && !control->stopping &&
@@ -471,11 +487,12 @@ static void housekeeping(struct control *control, bool quiet)
         log_info("control", "drained: %u routers are left", control->model.counts[NOUN_ROUTER]);
         control->stopping = true;
     }
-    /* What closed rooms leave goes back to the system, once it is quiet. */
-    if (quiet && control->closed_n >= CONTROL_TRIM_CLOSED) {
+    if (control->closed_n >= CONTROL_TRIM_CLOSED) {
         control->closed_n = 0;
-        malloc_trim(0);
+        control->trims_n = CONTROL_TRIMS;
     }
+    if (quiet && control->trims_n > 0)
+        trim(control);
 }
 
 bool control_turn(struct control *control, int timeout_ms)

@@ -156,6 +156,8 @@ static void publish_tcp(struct worker *w)
     store(&c->tcp_accepted, tcp->accepted);
     store(&c->tcp_closed, tcp->closed_peer + tcp->closed_error + tcp->closed_unclaimed +
                               tcp->closed_caller + tcp->refused);
+    store(&c->tcp_refused, tcp->refused);
+    store(&c->tcp_displaced, tcp->displaced);
     store(&c->tcp_frames_in, tcp->frames_in);
     store(&c->tcp_frames_out, tcp->frames_out);
     store(&c->tcp_connections, tcp->connections);

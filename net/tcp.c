@@ -26,6 +26,7 @@ static size_t arena_sum(const struct tcp_config *config)
     return arena_round(sizeof(struct tcp)) +
            arena_round(connections * sizeof(struct tcp_connection)) +
            arena_round(connections * sizeof(uint16_t)) +
+           arena_round(TCP_HOSTS_N * sizeof(struct tcp_host)) +
            arena_round(config->listeners_max * sizeof(struct tcp_listener)) +
            frame_pool_bytes(TCP_READ_BYTES, config->connections_max) +
            frame_pool_bytes(FRAME_CHUNK_BYTES, chunks_n(config));
@@ -47,11 +48,15 @@ int tcp_init(struct tcp **out, const struct tcp_config *config, struct slab *sla
     tcp->listeners_max = config->listeners_max;
     tcp->connections = arena_take(&arena, tcp->connections_max * sizeof(struct tcp_connection));
     tcp->free = arena_take(&arena, tcp->connections_max * sizeof(uint16_t));
+    tcp->hosts = arena_take(&arena, TCP_HOSTS_N * sizeof(struct tcp_host));
+    tcp->host_max =
+        (uint32_t)clamp_i64(tcp->connections_max / 2, 1, (int64_t)TCP_UNCLAIMED_HOST_MAX);
+    tcp->seed = config->seed;
     tcp->listeners = arena_take(&arena, tcp->listeners_max * sizeof(struct tcp_listener));
     frame_pool_init(&tcp->reads, &arena, TCP_READ_BYTES, tcp->connections_max);
     frame_pool_init(&tcp->chunks, &arena, FRAME_CHUNK_BYTES, chunks_n(config));
     arena_freeze(&arena);
-    for (uint32_t i = 0; i < TCP_LISTS_N; i++)
+    for (uint32_t i = 0; i < TCP_LIST_HOST; i++)
         tcp->lists[i] = (struct tcp_ends){TCP_NONE16, TCP_NONE16};
     for (uint32_t i = 0; i < tcp->listeners_max; i++)
         tcp->listeners[i].fd = -1;
@@ -101,11 +106,17 @@ uint16_t tcp_index_of(const struct tcp *tcp, const struct tcp_connection *c)
     return (uint16_t)(c - tcp->connections);
 }
 
+/* A host's entry without connections is all zero, so that it is not touched before there is one. */
+static struct tcp_ends *ends_of(struct tcp *tcp, enum tcp_list list, const struct tcp_connection *c)
+{
+    return list == TCP_LIST_HOST ? &tcp->hosts[c->host].unclaimed : &tcp->lists[list];
+}
+
 void tcp_list_add(struct tcp *tcp, enum tcp_list list, struct tcp_connection *c)
 {
     if (c->lists & 1u << list)
         return;
-    struct tcp_ends *ends = &tcp->lists[list];
+    struct tcp_ends *ends = ends_of(tcp, list, c);
     uint16_t index = tcp_index_of(tcp, c);
     c->links[list] = (struct tcp_link){.prev = ends->last, .next = TCP_NONE16};
     if (ends->last == TCP_NONE16)
@@ -120,7 +131,7 @@ void tcp_list_remove(struct tcp *tcp, enum tcp_list list, struct tcp_connection 
 {
     if (!(c->lists & 1u << list))
         return;
-    struct tcp_ends *ends = &tcp->lists[list];
+    struct tcp_ends *ends = ends_of(tcp, list, c);
     struct tcp_link link = c->links[list];
     if (link.prev == TCP_NONE16)
         ends->first = link.next;
@@ -176,10 +187,25 @@ void tcp_give(struct tcp *tcp, struct tcp_connection *c)
     tcp->counters.connections--;
 }
 
+void tcp_add_unclaimed(struct tcp *tcp, struct tcp_connection *c)
+{
+    struct tcp_host *host = &tcp->hosts[c->host];
+    if (host->n++ == 0)
+        host->unclaimed = (struct tcp_ends){TCP_NONE16, TCP_NONE16};
+    ASSERT(host->n <= tcp->host_max);
+    tcp_list_add(tcp, TCP_LIST_UNCLAIMED, c);
+    tcp_list_add(tcp, TCP_LIST_HOST, c);
+    tcp->counters.unclaimed++;
+}
+
 static void unclaimed_remove(struct tcp *tcp, struct tcp_connection *c)
 {
-    tcp->counters.unclaimed -= (c->lists & 1u << TCP_LIST_UNCLAIMED) != 0;
+    if (!(c->lists & 1u << TCP_LIST_UNCLAIMED))
+        return;
     tcp_list_remove(tcp, TCP_LIST_UNCLAIMED, c);
+    tcp_list_remove(tcp, TCP_LIST_HOST, c);
+    tcp->hosts[c->host].n--;
+    tcp->counters.unclaimed--;
 }
 
 void tcp_fd_reset(struct tcp *tcp, int fd)

@@ -5,7 +5,7 @@
  * slab slots, whole frames go in: what a transport does is the same as on UDP.
  *
  *   OPEN, unclaimed --tcp_claim--> OPEN, claimed --peer, reset--> ENDED --TCP_CLOSED--> gone
- *        `-- 10 s, peer, reset, tcp_close --> gone <-- tcp_close --'
+ *        `-- 10 s, displaced, peer, reset, tcp_close --> gone <-- tcp_close --'
  *
  * Order of use, once a turn (the caller's loop never blocks on a connection):
  *     io_wait()                        no later than tcp_due_us()
@@ -18,7 +18,10 @@
  * Bounded: connections and listeners by the configuration; 16 accepts a listener and turn; per call
  * of tcp_next() until it gives false 64 receives of 8 KiB, one a connection in turns; 64 KiB of
  * output pending per connection and `pending_bytes_max` in all. Beyond that a frame is dropped
- * whole (enum drop). A connection that nobody claims in 10 s is reset.
+ * whole (enum drop). A connection that nobody claims in 10 s is reset. So is one that nobody has
+ * claimed yet, to make place: the oldest of all when the table is full, and the oldest of the same
+ * source (IPv4 address, IPv6 /64) when that has as many as it may have unclaimed. A claimed one
+ * never gives way; when all are claimed the new one is reset.
  *
  * Memory: one mapping, touched as used. An idle connection has its record of less than 200 bytes;
  * a read buffer is taken while a frame has come in part or slots ran short, chunks while output
@@ -35,6 +38,7 @@ enum {
     TCP_CONNECTIONS_MAX = 16384, /* ceiling of the configuration */
     TCP_LISTENERS_MAX = 1024,
     TCP_CLAIM_US = 10000000,       /* from accepting to tcp_claim() */
+    TCP_UNCLAIMED_HOST_MAX = 256,  /* of one source, and no more than half of the table */
     TCP_PENDING_BYTES_MAX = 65536, /* of one connection, with frame heads */
     TCP_ACCEPTS_MAX = 16,          /* of a listener at a time */
     TCP_READS_MAX = 64,            /* until tcp_next() gives false */
@@ -47,6 +51,7 @@ struct tcp_config {
     uint32_t connections_max;   /* 0..TCP_CONNECTIONS_MAX */
     uint32_t listeners_max;     /* 0..TCP_LISTENERS_MAX */
     uint32_t pending_bytes_max; /* of output, all connections together; in steps of 4 KiB */
+    uint64_t seed;              /* of the hash of sources */
 };
 
 /* Names a connection. A connection's index is used again after it is gone, with another `gen`: a
@@ -79,7 +84,8 @@ struct tcp_event {
 /* Written by the worker only. */
 struct tcp_counters {
     uint64_t accepted;
-    uint64_t refused;         /* accepted over the limit, reset at once */
+    uint64_t refused;         /* reset at once: all places are claimed */
+    uint64_t displaced;       /* of closed_unclaimed: reset for a newer one */
     uint64_t accept_errors;   /* connections that were gone before they were accepted */
     uint64_t accept_backoffs; /* no descriptor or no memory: accepting waited for 100 ms */
     uint64_t closed_peer, closed_error, closed_unclaimed, closed_caller;

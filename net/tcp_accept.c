@@ -12,12 +12,41 @@ static void accept_later(struct tcp *tcp, struct tcp_listener *listener, int64_t
     tcp->accept_due_us = min_i64(tcp->accept_due_us, due_us);
 }
 
-/* 0, or -errno: then the connection was refused. */
+/* Whoever has an IPv6 address has its /64 (RFC 4291 2.5.4). */
+static uint16_t host_of(const struct tcp *tcp, const struct addr *remote)
+{
+    uint64_t network = 0;
+    if (remote->sa.sa_family == AF_INET6)
+        memcpy(&network, &remote->in6.sin6_addr, sizeof(network));
+    else
+        network = remote->in.sin_addr.s_addr;
+    return (uint16_t)(mix_u64(mix_u64(network ^ tcp->seed) + tcp->seed) & (TCP_HOSTS_N - 1));
+}
+
+/* A free record for a connection of `host`. Who opens many and says nothing by them first displaces
+ * his own; when there is no place left, the one that has had the most time to say something goes.
+ * NULL: all are claimed. */
+static struct tcp_connection *place_of_new(struct tcp *tcp, uint16_t host)
+{
+    struct tcp_connection *displaced = NULL;
+    if (tcp->hosts[host].n >= tcp->host_max)
+        displaced = &tcp->connections[tcp->hosts[host].unclaimed.first];
+    else if (tcp->counters.connections == tcp->connections_max)
+        displaced = tcp_first(tcp, TCP_LIST_UNCLAIMED);
+    if (displaced != NULL) {
+        tcp->counters.displaced++;
+        tcp_drop_unclaimed(tcp, displaced);
+    }
+    return tcp_take(tcp);
+}
+
+/* 0, or -errno: then the connection was refused. `remote` is unmapped. */
 static int connection_open(struct tcp *tcp, uint32_t listener_index, int fd,
                            const struct addr *remote)
 {
     const struct tcp_listener *listener = &tcp->listeners[listener_index];
-    struct tcp_connection *c = tcp_take(tcp);
+    uint16_t host = host_of(tcp, remote);
+    struct tcp_connection *c = place_of_new(tcp, host);
     if (c == NULL)
         return -ENOSPC;
     int watch = io_watch(tcp->io, fd, tcp_index_of(tcp, c), true);
@@ -30,6 +59,7 @@ static int connection_open(struct tcp *tcp, uint32_t listener_index, int fd,
     c->watch = (uint16_t)watch;
     c->listener = (uint16_t)listener_index;
     c->socket = listener->socket;
+    c->host = host;
     c->state = TCP_OPEN;
     c->accepted_us = tcp->now_us;
     c->remote = *remote;
@@ -39,16 +69,14 @@ static int connection_open(struct tcp *tcp, uint32_t listener_index, int fd,
         tcp->counters.syscalls++;
         (void)getsockname(fd, &c->local.sa, &bytes);
     }
-    addr_unmap(&c->remote);
     addr_unmap(&c->local);
-    tcp_list_add(tcp, TCP_LIST_UNCLAIMED, c);
-    tcp->counters.unclaimed++;
+    tcp_add_unclaimed(tcp, c);
     tcp->counters.accepted++;
     return 0;
 }
 
-/* Over the limit it is taken all the same and reset: else it would stand in the kernel's queue, and
- * whoever made it would wait. */
+/* Without a place for it it is taken all the same and reset: else it would stand in the kernel's
+ * queue, and whoever made it would wait. */
 static int accept_one(struct tcp *tcp, uint32_t listener)
 {
     struct addr remote = {0};
@@ -57,6 +85,7 @@ static int accept_one(struct tcp *tcp, uint32_t listener)
     int fd = accept4(tcp->listeners[listener].fd, &remote.sa, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
+    addr_unmap(&remote);
     if (connection_open(tcp, listener, fd, &remote) != 0) {
         tcp->counters.refused++;
         tcp_fd_reset(tcp, fd);

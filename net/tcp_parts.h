@@ -2,9 +2,10 @@
 /* net/tcp_parts.h - what the files of net/tcp.h share; private to them.
  *
  * A connection stands in lists that are linked by index: those that nobody has claimed, in the
- * order of their deadlines; those that may have something to read; those with output that the
- * kernel has not been offered; those whose end is to be told. tcp_accept.c has their beginning,
- * tcp.c their life, tcp_stream.c what runs through them. Threads: the worker's. */
+ * order of their deadlines, and the same by where they came from; those that may have something to
+ * read; those with output that the kernel has not been offered; those whose end is to be told.
+ * tcp_accept.c has their beginning, tcp.c their life, tcp_stream.c what runs through them. Threads:
+ * the worker's. */
 #ifndef NET_TCP_PARTS_H
 #define NET_TCP_PARTS_H
 
@@ -16,11 +17,19 @@ enum {
     TCP_READ_BYTES = 8192,
     TCP_NONE16 = 0xffff,
     TCP_TAG_LISTENER = 1 << 30, /* of a watch: else it is a connection's index */
+    TCP_HOSTS_N = 1024,         /* a power of two */
 };
 
 enum tcp_state { TCP_FREE, TCP_OPEN, TCP_ENDED };
 
-enum tcp_list { TCP_LIST_UNCLAIMED, TCP_LIST_READY, TCP_LIST_DIRTY, TCP_LIST_ENDED, TCP_LISTS_N };
+enum tcp_list {
+    TCP_LIST_UNCLAIMED,
+    TCP_LIST_READY,
+    TCP_LIST_DIRTY,
+    TCP_LIST_ENDED,
+    TCP_LIST_HOST, /* one for each of tcp->hosts */
+    TCP_LISTS_N
+};
 
 struct tcp_link {
     uint16_t prev, next; /* TCP_NONE16: none */
@@ -30,12 +39,20 @@ struct tcp_ends {
     uint16_t first, last;
 };
 
+/* Sources of connections that nobody has claimed, by a hash of their address: those that share an
+ * entry share its bound. */
+struct tcp_host {
+    struct tcp_ends unclaimed; /* oldest first */
+    uint16_t n;
+};
+
 struct tcp_connection {
     int fd;
     uint32_t gen; /* changes when the index is taken */
     uint32_t owner;
     uint32_t read_buffer; /* FRAME_NONE: none */
     uint16_t watch, listener, socket;
+    uint16_t host; /* in tcp->hosts */
     uint8_t state; /* enum tcp_state */
     uint8_t lists; /* bits by enum tcp_list */
     uint8_t end;   /* enum tcp_end */
@@ -68,7 +85,7 @@ struct tcp {
     int64_t now_us;
     int64_t accept_due_us; /* the earliest of the listeners */
     uint32_t reads_left;
-    struct tcp_ends lists[TCP_LISTS_N];
+    struct tcp_ends lists[TCP_LIST_HOST];
     struct frame_pool reads; /* of TCP_READ_BYTES, one per connection: nobody's is another's lack */
     struct frame_pool chunks; /* of FRAME_CHUNK_BYTES */
     struct frame_faults faults;
@@ -77,6 +94,9 @@ struct tcp {
     struct tcp_connection *connections;
     uint16_t *free; /* stack */
     uint32_t connections_max, fresh, free_n;
+    struct tcp_host *hosts;
+    uint32_t host_max; /* unclaimed connections of one entry */
+    uint64_t seed;     /* so that nobody chooses whose entry he shares */
     struct tcp_listener *listeners;
     uint32_t listeners_max;
     struct arena arena;
@@ -108,6 +128,9 @@ void tcp_end(struct tcp *tcp, struct tcp_connection *c, enum tcp_end end, int er
 
 /* Back to the free ones; it holds nothing any more. */
 void tcp_give(struct tcp *tcp, struct tcp_connection *c);
+
+/* Nobody has claimed it yet: into its lists, with `host` set. */
+void tcp_add_unclaimed(struct tcp *tcp, struct tcp_connection *c);
 
 /* Nobody has claimed it: it is reset and gone. */
 void tcp_drop_unclaimed(struct tcp *tcp, struct tcp_connection *c);

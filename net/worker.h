@@ -59,6 +59,9 @@ struct worker_config {
     X(C, handshake_steps, "datagrams of DTLS handshakes: public-key work")                         \
     X(C, tcp_accepted, "TCP connections accepted")                                                 \
     X(C, tcp_closed, "TCP connections ended")                                                      \
+    X(C, tcp_refused, "TCP connections reset at once: every place is claimed")                     \
+    X(C, tcp_displaced,                                                                            \
+      "TCP connections without a valid check yet that were reset for newer ones")                  \
     X(C, tcp_frames_in, "frames received by TCP")                                                  \
     X(C, tcp_frames_out, "frames sent by TCP")                                                     \
     X(C, keyframe_requests, "key frame requests sent upstream")                                    \

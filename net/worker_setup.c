@@ -104,6 +104,7 @@ static struct tcp_config tcp_config_of(const struct worker_config *config)
         .connections_max = (uint32_t)min_size(config->transports_max, TCP_CONNECTIONS_MAX),
         .listeners_max = (uint32_t)min_size(config->sockets_max, TCP_LISTENERS_MAX),
         .pending_bytes_max = TCP_PENDING_BYTES,
+        .seed = config->seed,
     };
 }
 

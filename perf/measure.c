@@ -79,18 +79,32 @@ int64_t measure_thread_cpu_ns(pid_t pid, int tid)
     return measure_thread_times(pid, tid, &run_ns, &wait_ns) ? run_ns : MEASURE_NONE;
 }
 
-int64_t measure_cpu_ns(const struct measure_threads *threads)
+/* All threads together; false: one is unknown, or there is none. */
+static bool sum_times(const struct measure_threads *threads, int64_t *run_ns, int64_t *wait_ns)
 {
     int tids[MEASURE_THREADS_MAX];
     int n = with_helpers(threads, tids);
-    int64_t sum = 0;
+    *run_ns = *wait_ns = 0;
     for (int i = 0; i < n; i++) {
-        int64_t one = measure_thread_cpu_ns(threads->pid, tids[i]);
-        if (one == MEASURE_NONE)
-            return MEASURE_NONE;
-        sum += one;
+        int64_t run_one, wait_one;
+        if (!measure_thread_times(threads->pid, tids[i], &run_one, &wait_one))
+            return false;
+        *run_ns += run_one;
+        *wait_ns += wait_one;
     }
-    return n == 0 ? MEASURE_NONE : sum;
+    return n > 0;
+}
+
+int64_t measure_cpu_ns(const struct measure_threads *threads)
+{
+    int64_t run_ns, wait_ns;
+    return sum_times(threads, &run_ns, &wait_ns) ? run_ns : MEASURE_NONE;
+}
+
+int64_t measure_waited_ns(const struct measure_threads *threads)
+{
+    int64_t run_ns, wait_ns;
+    return sum_times(threads, &run_ns, &wait_ns) ? wait_ns : MEASURE_NONE;
 }
 
 /* Value in bytes of a "Name:   123 kB" line. */

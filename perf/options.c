@@ -62,6 +62,8 @@ static const char usage[] =
     "  --joins-per-second J  storm: at this pace (default 0: all at once)\n"
     "  --forward-pps P    storm: packets a second to the room's receivers together (default "
     "50000)\n"
+    "  --rest S           storm: the relay rests when it has given no memory back for so long\n"
+    "                     (default 9)\n"
     "  --dtls 1.2|1.3     the newest version that WebRTC peers offer (default 1.3)\n"
     "\n"
     "  --participants P   room, churn, saturate: in the room (default 50; churn 8)\n"
@@ -137,6 +139,7 @@ enum option_id {
     OPTION_RELAY,
     OPTION_PEERS,
     OPTION_JOINS_PER_SECOND,
+    OPTION_REST,
     OPTION_FORWARD_PPS,
     OPTION_DTLS,
     OPTION_PARTICIPANTS,
@@ -177,6 +180,7 @@ static const struct option long_options[] = {
     {"relay", required_argument, NULL, OPTION_RELAY},
     {"peers", required_argument, NULL, OPTION_PEERS},
     {"joins-per-second", required_argument, NULL, OPTION_JOINS_PER_SECOND},
+    {"rest", required_argument, NULL, OPTION_REST},
     {"forward-pps", required_argument, NULL, OPTION_FORWARD_PPS},
     {"dtls", required_argument, NULL, OPTION_DTLS},
     {"participants", required_argument, NULL, OPTION_PARTICIPANTS},
@@ -354,6 +358,9 @@ static bool option_read(struct options *o, int option)
     case OPTION_JOINS_PER_SECOND:
         o->joins_per_second = number("joins-per-second", 0, 1000000, false, &right);
         break;
+    case OPTION_REST:
+        o->rest_s = number("rest", 0.5, 3600, false, &right);
+        break;
     case OPTION_FORWARD_PPS:
         o->forward_pps = integer("forward-pps", 1, 10000000, &right);
         break;
@@ -468,6 +475,7 @@ int options_parse(struct options *options, int argc, char **argv)
                                 .warmup_s = 3,
                                 .seconds = 12,
                                 .pairs = 5,
+                                .rest_s = 9,
                                 .peers = 500,
                                 .forward_pps = 50000,
                                 .dtls = DTLS_VERSION_1_3,

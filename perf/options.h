@@ -45,6 +45,7 @@ struct options {
     const char *json;        /* file for the report, "-" for standard output; NULL: a table */
     uint32_t peers;          /* storm: WebRTC peers that join */
     double joins_per_second; /* storm; 0: all at once */
+    double rest_s;           /* storm: without memory given back, then the relay is at rest */
     uint32_t forward_pps;   /* storm: packets a second that the room gets, all receivers together */
     enum dtls_version dtls; /* storm: the newest that the peers offer */
     uint32_t participants, senders; /* room: all receive, the first `senders` send */

@@ -13,6 +13,7 @@
 #include "perf/rtcpeer.h"
 #include "rtcp/packet.h"
 
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -103,6 +104,15 @@ static uint32_t own_ssrc(uint32_t index)
     return 0x77000000u + index;
 }
 
+/* What it was too slow for itself: no loss of the relay's. */
+static void count_missed(struct receiver *to)
+{
+    uint32_t figures[SK_MEMINFO_VARS] = {0};
+    socklen_t bytes = sizeof figures;
+    if (getsockopt(to->shared->fd, SOL_SOCKET, SO_MEMINFO, figures, &bytes) == 0)
+        atomic_store(&to->shared->figures.missed, figures[SK_MEMINFO_DROPS]);
+}
+
 static struct rtcp_report_block block_of(struct receivers *r, struct inbound *in)
 {
     struct source_report got;
@@ -129,6 +139,7 @@ static void report(struct receivers *r, uint32_t index)
     size_t blocks_n = 0;
     uint32_t n = to->scene->streams_n;
     to->report_us += REPORT_US;
+    count_missed(to);
     for (uint32_t i = 0; i < n && blocks_n < RTCP_BLOCKS_MAX; i++) {
         uint32_t at = to->scene->streams_at + to->report_at;
         struct inbound *in = &r->streams[at];
@@ -448,8 +459,6 @@ static void run_timers(struct receivers *r)
             follow_peer(r, to);
         }
     }
-    atomic_store_explicit(&r->shared->receivers_kernel_drops, io_counters(r->io)->kernel_drops,
-                          memory_order_relaxed);
 }
 
 int receivers_run(struct shared *shared, const struct options *options)

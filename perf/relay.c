@@ -322,17 +322,24 @@ static bool read_counters(const json_t *from, struct relay_counters *counters)
     return right;
 }
 
-static uint64_t sum_drops(json_t *drops)
+/* Datagrams of a handshake that DTLS makes up for. */
+static bool is_of_handshake(const char *why)
 {
-    uint64_t sum = 0;
+    return strcmp(why, "handshakes_full") == 0 || strncmp(why, "dtls_", 5) == 0;
+}
+
+static void read_drops(json_t *drops, struct relay_counters *counters)
+{
     const char *why;
     json_t *drop;
+    counters->drops = counters->drops_late = counters->drops_handshake = 0;
     json_object_foreach(drops, why, drop)
     {
-        bool counts = strcmp(why, "none") != 0; /* what was taken */
-        sum += counts ? (uint64_t)json_integer_value(drop) : 0;
+        uint64_t n = (uint64_t)json_integer_value(drop);
+        counters->drops += strcmp(why, "none") != 0 ? n : 0; /* what was taken */
+        counters->drops_late += strcmp(why, "fanout_late") == 0 ? n : 0;
+        counters->drops_handshake += is_of_handshake(why) ? n : 0;
     }
-    return sum;
 }
 
 bool relay_counters(struct relay *relay, struct relay_counters *counters)
@@ -346,13 +353,13 @@ bool relay_worker_counters(struct relay *relay, struct relay_counters *totals,
     json_t *stats = relay_call(relay, "server.stats", json_object()), *worker;
     size_t i;
     bool right = stats != NULL && read_counters(json_object_get(stats, "totals"), totals);
-    totals->drops = sum_drops(json_object_get(stats, "drops"));
+    read_drops(json_object_get(stats, "drops"), totals);
     json_array_foreach(json_object_get(stats, "workers"), i, worker)
     {
         if (workers == NULL || i >= OPTIONS_WORKERS_MAX)
             continue;
         right &= read_counters(json_object_get(worker, "counters"), &workers[i]);
-        workers[i].drops = sum_drops(json_object_get(worker, "drops"));
+        read_drops(json_object_get(worker, "drops"), &workers[i]);
     }
     if (!right)
         fprintf(stderr, "sluice-perf: server.stats lacks a counter\n");

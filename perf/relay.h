@@ -32,7 +32,9 @@ struct relay_counters { /* of a worker, or totals */
     uint64_t forwarded, resent, packets_out, sends, syscalls, kernel_drops, nack_missed;
     uint64_t slots_retained, evicted, turns, fanout_yields;
     uint64_t handshake_steps, handshake_steps_turn_max;
-    uint64_t drops; /* of whatever kind */
+    uint64_t drops;           /* of whatever kind; of them: */
+    uint64_t drops_late;      /* fanout_late */
+    uint64_t drops_handshake; /* too many waited, or sent again for nothing: DTLS sees to it */
 };
 
 /* `count_heap`: with the counting library preloaded, if there is one; else relay->heap is NULL. */

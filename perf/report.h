@@ -114,7 +114,12 @@
     X(N, published, "published", "packets")                                                        \
     X(N, received, "received", "packets")                                                          \
     X(N, lost, "lost", "packets")                                                                  \
-    X(N, drops, "dropped by the relay, for whatever reason", "datagrams")                          \
+    X(N, missed, "found a receiver's buffer full", "packets")                                      \
+    X(N, relayed, "forwarded to the receivers", "packets")                                         \
+    X(N, drops, "dropped by the relay, for whatever other reason", "datagrams")                    \
+    X(N, drops_late, "not forwarded: waited over 500 ms", "packets")                               \
+    X(R, waited_s, "the relay's worker waited for a processor", "s")                               \
+    X(N, drops_handshake, "of handshakes, put off or sent again for nothing", "datagrams")         \
     X(N, kernel_drops, "dropped before the relay", "datagrams")                                    \
     X(N, publish_late, "frames published late", "")                                                \
     X(R, quiet_transit_p50_us, "transit without joins, median", "us")                              \

@@ -27,6 +27,7 @@ struct shared_figures {        /* of a participant; written by the receivers' pr
     _Atomic uint64_t keyframes_requested;
     _Atomic uint64_t limit;   /* packets of the limit */
     _Atomic uint64_t foreign; /* not ours, or not decryptable */
+    _Atomic uint64_t missed;  /* the kernel found its buffer full; brought up to date each second */
 };
 
 /* A transport is told by the harness and taken up by the receivers:
@@ -89,10 +90,9 @@ struct shared {
     _Atomic uint64_t publish_refused; /* packets that the kernel did not take */
     /* the receivers */
     _Atomic bool receivers_ready;
-    _Atomic uint64_t keyframe_requests;      /* by the relay, of senders */
-    _Atomic uint64_t receivers_kernel_drops; /* packets of the relay that found no room */
-    struct fingerprint fingerprint;          /* WebRTC: of the participants, before `ready` */
-    _Atomic uint32_t suite;                  /* enum seal_suite: the options', or as DTLS has it */
+    _Atomic uint64_t keyframe_requests; /* by the relay, of senders */
+    struct fingerprint fingerprint;     /* WebRTC: of the participants, before `ready` */
+    _Atomic uint32_t suite;             /* enum seal_suite: the options', or as DTLS has it */
     struct histogram transit_ns[SHARED_CLASSES]; /* while `measure`: to the receiver's return from
                                                     the kernel */
     struct histogram arrival_ns[SHARED_CLASSES]; /* the same to the kernel's receive stamp */

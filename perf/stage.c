@@ -252,6 +252,7 @@ void stage_sum(const struct stage *stage, struct stage_sums *sums)
         sums->keyframes_requested += one->keyframes_requested;
         sums->limit += one->limit;
         sums->foreign += one->foreign;
+        sums->missed += one->missed;
     }
 }
 

@@ -23,7 +23,7 @@ struct stage {
 struct stage_sums {
     uint64_t received, spanned, lost_on_wire, recovered, recovered_thrown;
     uint64_t nack_requested, nack_served, nack_late;
-    uint64_t keyframes_requested, limit, foreign;
+    uint64_t keyframes_requested, limit, foreign, missed;
 };
 
 /* Makes the mapping with its scene, opens the participants' sockets and starts the receivers. Every

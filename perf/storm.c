@@ -10,9 +10,17 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PAIRS_MAX = 99, JOIN_MAX_S = 60, CLOSED_S = 3, SETTLE_MS = 300 };
+enum {
+    PAIRS_MAX = 99,
+    JOIN_MAX_S = 60,
+    SETTLE_MS = 300,
+    REST_MAX_S = 30,               /* the relay is at rest then, or never */
+    REST_STEP_BYTES = 16 << 10,    /* less is none */
+    CLOSED_STEP_BYTES = 256 << 10, /* within so much of what it was before anybody joined */
+};
 
-static const double LOOK_S = 0.02; /* between two looks at the relay's counters */
+static const double LOOK_S = 0.02;     /* between two looks at the relay's counters */
+static const double REST_LOOK_S = 0.5; /* at its memory, the relay gives back once a second */
 
 struct transit {
     double p50[PAIRS_MAX], p99[PAIRS_MAX], p999[PAIRS_MAX];
@@ -27,6 +35,37 @@ struct storm {
     double quiet_s, stormy_s, quiet_forwarded, stormy_forwarded, offered;
     uint32_t pairs;
 };
+
+/* Waits until the relay has given back what the last slice touched, so that figures are compared
+ * at rest: NAN when something has ended. */
+static double memory_at_rest(struct storm *s)
+{
+    double least = report_figure(measure_memory_bytes(s->stage.relay.pid));
+    int same = 0;
+    int looks = (int)ceil(s->stage.options->rest_s / REST_LOOK_S);
+    for (int i = 0; i < REST_MAX_S / REST_LOOK_S && same < looks; i++) {
+        if (!stage_wait(&s->stage, REST_LOOK_S))
+            return NAN;
+        double now = report_figure(measure_memory_bytes(s->stage.relay.pid));
+        same = now < least - REST_STEP_BYTES ? 0 : same + 1;
+        least = fmin(least, now);
+    }
+    return report_figure(measure_memory_bytes(s->stage.relay.pid));
+}
+
+/* After the last close: what is near the idle figure is back; else as long as it may take. */
+static double memory_after_close(struct storm *s)
+{
+    double now = report_figure(measure_memory_bytes(s->stage.relay.pid));
+    for (int i = 0; i < REST_MAX_S / REST_LOOK_S; i++) {
+        if (now <= s->report->mem_idle_bytes + CLOSED_STEP_BYTES)
+            break;
+        if (!stage_wait(&s->stage, REST_LOOK_S))
+            return NAN;
+        now = report_figure(measure_memory_bytes(s->stage.relay.pid));
+    }
+    return now;
+}
 
 /* ---- a slice ---- */
 
@@ -140,12 +179,19 @@ static bool close_storm(struct storm *s, uint32_t round)
     return relay_do(&s->stage.relay, "router.close", json_pack("{s:s}", "routerId", router));
 }
 
+/* What nothing makes up for: packets that are late, and handshakes' datagrams, are told apart. */
+static uint64_t other_drops(const struct relay_counters *counters)
+{
+    return counters->drops - counters->drops_late - counters->drops_handshake;
+}
+
 static void add_counters(struct report_storm *r, const struct slice *slice)
 {
     const struct relay_counters *before = &slice->before, *after = &slice->after;
     r->handshake_steps += (double)(after->handshake_steps - before->handshake_steps);
     r->turns += (double)(after->turns - before->turns);
-    r->drops += (double)(after->drops - before->drops);
+    r->drops += (double)(other_drops(after) - other_drops(before));
+    r->drops_handshake += (double)(after->drops_handshake - before->drops_handshake);
     r->kernel_drops += (double)(after->kernel_drops - before->kernel_drops);
     r->handshake_steps_turn_max = (double)after->handshake_steps_turn_max;
 }
@@ -155,8 +201,8 @@ static bool storm_slice(struct storm *s, double seconds)
     struct slice slice;
     struct stage *stage = &s->stage;
     uint32_t round = s->pairs + 1;
+    double idle = memory_at_rest(s);
     int64_t kernel = measure_kernel_bytes();
-    double idle = report_figure(measure_memory_bytes(stage->relay.pid));
     if (s->pairs == 0)
         s->report->mem_idle_bytes = idle; /* before there was any peer */
     if (!open_storm(s, round) || !slice_begin(s, &slice))
@@ -168,12 +214,10 @@ static bool storm_slice(struct storm *s, double seconds)
     add_counters(s->report, &slice);
     s->joined_in_s[s->pairs] = (double)stage->shared->crowd.last_us / 1e6;
     s->added_p999[s->pairs] = s->stormy.p999[s->pairs] - s->quiet.p999[s->pairs];
-    if (!stage_wait(stage, 1.2)) /* what a busy turn touched has been given back */
-        return false;
-    s->mem_joined[s->pairs] = report_figure(measure_memory_bytes(stage->relay.pid));
+    s->mem_joined[s->pairs] = memory_at_rest(s);
     s->mem_grown[s->pairs] = s->mem_joined[s->pairs] - idle;
     s->kernel_mem[s->pairs] = report_figure(measure_kernel_bytes()) - report_figure(kernel);
-    return close_storm(s, round) && stage_wait(stage, CLOSED_S);
+    return close_storm(s, round);
 }
 
 /* ---- figures ---- */
@@ -214,6 +258,7 @@ static void report_arrivals(struct storm *s)
     r->publish_late = (double)shared->publish_late;
     r->received = (double)sums.received;
     r->lost = (double)stage_wanted(&s->stage) - r->received - (double)sums.recovered;
+    r->missed = (double)sums.missed;
 }
 
 /* ---- the run ---- */
@@ -241,9 +286,15 @@ static bool measure(struct storm *s, char engine[16])
         if (!quiet_slice(s, o->seconds / o->pairs) || !storm_slice(s, o->seconds / o->pairs))
             return false;
     report_slices(s);
-    report_arrivals(s);
+    s->report->mem_after_close_bytes = memory_after_close(s);
     s->report->objects_after_close = (double)(relay_objects(&stage->relay) - objects);
-    s->report->mem_after_close_bytes = report_figure(measure_memory_bytes(stage->relay.pid));
+    struct relay_counters counters;
+    if (!relay_counters(&stage->relay, &counters))
+        return false;
+    s->report->relayed = (double)counters.forwarded;
+    s->report->drops_late = (double)counters.drops_late;
+    s->report->waited_s = report_figure(measure_waited_ns(&stage->relay.threads)) / 1e9;
+    report_arrivals(s);
     return true;
 }
 
@@ -260,6 +311,7 @@ int storm_run(const struct options *options)
                       &report.storm.handshake_steps,
                       &report.storm.turns,
                       &report.storm.drops,
+                      &report.storm.drops_handshake,
                       &report.storm.kernel_drops,
                       &report.storm.intervals_with_joins,
                       &report.storm.intervals_without_media};

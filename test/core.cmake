@@ -9,6 +9,7 @@ sluice_test_folder(core
     clock
     drop
     epoch
+    heap
     io
     io_faults
     io_missing

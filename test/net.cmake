@@ -24,6 +24,7 @@ sluice_test_folder(net
     stunlimit
     stunwrite
     tcp
+    tcp_accept
     tcp_open
     tcp_storm
     turn

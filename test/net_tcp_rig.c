@@ -123,7 +123,7 @@ void tcp_rig_accepted(struct tcp_rig *rig, uint64_t n)
     ck_assert_uint_eq(tcp_counters(rig->tcp)->accepted, n);
 }
 
-int tcp_rig_connect(const struct addr *to, int receive_bytes)
+static int connect_from(const struct addr *to, const struct addr *from, int receive_bytes)
 {
     int one = 1;
     int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -131,8 +131,22 @@ int tcp_rig_connect(const struct addr *to, int receive_bytes)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (receive_bytes)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
+    if (from)
+        ck_assert_int_eq(bind(fd, &from->sa, addr_len(from)), 0);
     ck_assert_int_eq(connect(fd, &to->sa, addr_len(to)), 0);
     return fd;
+}
+
+int tcp_rig_connect(const struct addr *to, int receive_bytes)
+{
+    return connect_from(to, NULL, receive_bytes);
+}
+
+int tcp_rig_connect_from(const struct addr *to, const char *ip)
+{
+    struct addr from;
+    ck_assert_int_eq(addr_parse(&from, ip, 0), 0);
+    return connect_from(to, &from, 0);
 }
 
 struct tcp_id tcp_rig_claimed(struct tcp_rig *rig, int *peer, int receive_bytes, uint32_t owner)

@@ -55,6 +55,7 @@ void tcp_rig_accepted(struct tcp_rig *rig, uint64_t n);
 
 /* A connected peer without delay. `receive_bytes`: of its kernel buffer, 0: as it is. */
 int tcp_rig_connect(const struct addr *to, int receive_bytes);
+int tcp_rig_connect_from(const struct addr *to, const char *ip);
 
 /* A peer that has sent frame 0 and is claimed for `owner`; its id. */
 struct tcp_id tcp_rig_claimed(struct tcp_rig *rig, int *peer, int receive_bytes, uint32_t owner);

@@ -8,7 +8,6 @@
 #include "test/must.h"
 
 #include <errno.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static struct tcp_rig rig; /* its log is large */
@@ -464,138 +463,7 @@ START_TEST(unclaimed_connections_expire)
 
 END_TEST
 
-/* ---- accepting ---- */
-
-START_TEST(connections_over_the_limit_are_reset)
-{
-    enum { MAX = 4, N = 60 };
-
-    int peers[N];
-    struct tcp_rig_config config = {.connections_max = MAX};
-    tcp_rig_open(&rig, _i, &config);
-    for (int i = 0; i < N; i++)
-        peers[i] = tcp_rig_connect(&rig.listening.local, 0);
-    const struct tcp_counters *counters = tcp_counters(rig.tcp);
-    for (int i = 0; i < 100 && counters->refused < N - MAX; i++)
-        tcp_rig_turn(&rig, 10000);
-    ck_assert_uint_eq(counters->accepted, MAX);
-    ck_assert_uint_eq(counters->refused, N - MAX);
-    ck_assert_uint_eq(counters->connections, MAX);
-    for (int i = MAX; i < N; i++) {
-        ck_assert(tcp_rig_peer_is_ended(&rig, peers[i]));
-        close(peers[i]);
-    }
-    for (int round = 0; round < 20; round++) { /* a place that is free is given again */
-        close(peers[round % MAX]);
-        for (int i = 0; i < 100 && counters->connections == MAX; i++)
-            tcp_rig_turn(&rig, 10000);
-        ck_assert_uint_eq(counters->connections, MAX - 1);
-        peers[round % MAX] = tcp_rig_connect(&rig.listening.local, 0);
-        tcp_rig_accepted(&rig, (uint64_t)MAX + (uint64_t)round + 1);
-    }
-    ck_assert_uint_eq(counters->refused, N - MAX);
-    for (int i = 0; i < MAX; i++)
-        close(peers[i]);
-    tcp_rig_close(&rig);
-}
-
-END_TEST
-
-/* More at once than one batch of accepting: all of them, in batches. */
-START_TEST(a_crowd_is_accepted_in_batches)
-{
-    enum { N = 100 };
-
-    uint8_t data[64];
-    int peers[N];
-    struct tcp_rig_config config = {.connections_max = N};
-    tcp_rig_open(&rig, _i, &config);
-    rig.claims = true;
-    for (uint32_t i = 0; i < N; i++) {
-        peers[i] = tcp_rig_connect(&rig.listening.local, 0);
-        tcp_rig_peer_send(peers[i], data, tcp_rig_frame(data, 12, i));
-    }
-    uint64_t before = 0;
-    for (int i = 0; i < 100 && tcp_counters(rig.tcp)->accepted < N; i++) {
-        tcp_rig_turn(&rig, 10000);
-        ck_assert_uint_le(tcp_counters(rig.tcp)->accepted - before, TCP_ACCEPTS_MAX);
-        before = tcp_counters(rig.tcp)->accepted;
-    }
-    tcp_rig_frames(&rig, N);
-    ck_assert_uint_eq(tcp_counters(rig.tcp)->unclaimed, 0);
-    for (int i = 0; i < N; i++)
-        close(peers[i]);
-    tcp_rig_closed(&rig, N);
-    ck_assert_uint_eq(tcp_counters(rig.tcp)->connections, 0);
-    tcp_rig_close(&rig);
-}
-
-END_TEST
-
-/* Without descriptors accepting backs off, does not spin, and goes on when there are some. */
-START_TEST(accepting_waits_for_descriptors)
-{
-    struct rlimit before, none;
-    tcp_rig_open(&rig, _i, &usual);
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-    int peer = tcp_rig_connect(&rig.listening.local, 0);
-    int lowest = dup(peer);
-    close(lowest);
-    none = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max};
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    uint64_t waits = io_counters(rig.io)->waits;
-    for (int64_t until_us = clock_now_us() + 250000; clock_now_us() < until_us;)
-        tcp_rig_turn(&rig, 50000);
-    waits = io_counters(rig.io)->waits - waits;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-    const struct tcp_counters *counters = tcp_counters(rig.tcp);
-    ck_assert_uint_eq(counters->accepted, 0);
-    ck_assert_uint_ge(counters->accept_backoffs, 2);
-    ck_assert_uint_le(counters->accept_backoffs, 5);
-    ck_assert_uint_le(waits, 20);
-    tcp_rig_accepted(&rig, 1);
-    close(peer);
-    tcp_rig_close(&rig);
-}
-
-END_TEST
-
-START_TEST(a_closed_listener_takes_its_unclaimed_along)
-{
-    uint8_t data[64];
-    int claimed;
-    tcp_rig_open(&rig, _i, &usual);
-    struct tcp_id id = tcp_rig_claimed(&rig, &claimed, 0, 1);
-    int peer = tcp_rig_connect(&rig.listening.local, 0);
-    tcp_rig_accepted(&rig, 2);
-    struct tcp_socket second;
-    ck_assert_int_eq(tcp_open(&second, &rig.listening.local, &(struct udp_options){0}),
-                     -EADDRINUSE);
-    tcp_unlisten(rig.tcp, (uint32_t)rig.listener);
-    ck_assert(tcp_rig_peer_is_ended(&rig, peer));
-    close(peer);
-    ck_assert_uint_eq(tcp_counters(rig.tcp)->listeners, 0);
-    ck_assert_uint_eq(tcp_counters(rig.tcp)->connections, 1);
-    ck_assert_int_eq(tcp_send(rig.tcp, id, data, 8), DROP_NONE);
-    ck_assert_int_eq(tcp_rig_peer_frame(&rig, claimed, data, sizeof(data)), 8);
-    ck_assert_int_eq(tcp_open(&second, &rig.listening.local, &(struct udp_options){0}), 0);
-    ck_assert_int_ge(tcp_listen(rig.tcp, second.fd, TCP_RIG_SOCKET), 0);
-    int more = tcp_rig_connect(&second.local, 0);
-    tcp_rig_accepted(&rig, 3);
-    struct tcp_socket third, fourth;
-    struct addr any;
-    ck_assert_int_eq(addr_parse(&any, "127.0.0.1", 0), 0);
-    ck_assert_int_eq(tcp_open(&third, &any, &(struct udp_options){0}), 0);
-    ck_assert_int_ge(tcp_listen(rig.tcp, third.fd, 8), 0);
-    ck_assert_int_eq(tcp_open(&fourth, &any, &(struct udp_options){0}), 0);
-    ck_assert_int_eq(tcp_listen(rig.tcp, fourth.fd, 9), -ENOSPC);
-    close(fourth.fd);
-    close(more);
-    close(claimed);
-    tcp_rig_close(&rig);
-}
-
-END_TEST
+/* ---- addresses ---- */
 
 /* IPv6, and IPv4 on a socket for both, where it is told as IPv4, with the address that was hit. */
 START_TEST(both_families_are_served)
@@ -693,10 +561,6 @@ Suite *net_tcp_suite(void)
         a_half_open_connection_ends,
         closing_sends_what_is_queued,
         unclaimed_connections_expire,
-        connections_over_the_limit_are_reset,
-        a_crowd_is_accepted_in_batches,
-        accepting_waits_for_descriptors,
-        a_closed_listener_takes_its_unclaimed_along,
         both_families_are_served,
         traffic_makes_no_heap_call,
     };

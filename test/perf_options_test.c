@@ -54,15 +54,18 @@ START_TEST(reads_a_storm)
     ck_assert_uint_eq(o.pps, 500); /* to each of 100 receivers */
     ck_assert_int_eq(o.dtls, DTLS_VERSION_1_3);
     ck_assert_double_eq(o.joins_per_second, 0);
+    ck_assert_double_eq(o.rest_s, 9);
     ck_assert_int_eq(parse(&o, "storm --peers 20 --joins-per-second 12.5 --forward-pps 2000 "
-                               "--consumers 10 --dtls 1.2"),
+                               "--consumers 10 --dtls 1.2 --rest 1.5"),
                      OPTIONS_RUN);
     ck_assert_uint_eq(o.peers, 20);
     ck_assert_uint_eq(o.pps, 200);
     ck_assert_int_eq(o.dtls, DTLS_VERSION_1_2);
     ck_assert_double_eq(o.joins_per_second, 12.5);
+    ck_assert_double_eq(o.rest_s, 1.5);
     ck_assert_int_eq(parse(&o, "storm --dtls 1.1"), 2);
     ck_assert_int_eq(parse(&o, "storm --peers 0"), 2);
+    ck_assert_int_eq(parse(&o, "storm --rest 0"), 2);
     ck_assert_int_eq(parse(&o, "storm --forward-pps 50"), 2);
 }
 

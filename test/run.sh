@@ -142,6 +142,21 @@ run_ctest() {
   fi
 }
 
+# run_release: what says something only without sanitizers: memory, and a storm of full size. By
+# itself, before anything else runs.
+run_release() {
+  local name=perf_storm_release log=$logs/perf_storm_release.log sums
+  [[ $name =~ $only ]] || return 0
+  echo "== $name"
+  SLUICE_BIN=$PWD/build/release/bin test/perf_storm_test.sh >"$log" 2>&1 || true
+  sums=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+  if [ -z "$sums" ]; then
+    count 0 1 "$name" "$log"
+  else
+    count "${sums%% *}" "$(awk '{print $3}' <<<"$sums")" "$name" "$log"
+  fi
+}
+
 declare -A fuzzing=() # process id -> name of the target
 
 # shellcheck disable=SC2317  # called by the trap
@@ -212,8 +227,10 @@ command -v firefox-esr >/dev/null || others+=(firefox-esr)
 [ ${#others[@]} -eq 0 ] || need_packages "${others[@]}"
 mkdir -p "$logs"
 
-# The release programs are for the test of ctl/run.sh, which builds as it does here.
-build release -DSLUICE_TESTS=OFF || true
+# The release programs are also for the test of ctl/run.sh, which builds as it does here.
+if build release -DSLUICE_TESTS=OFF; then
+  run_release
+fi
 if build dev; then
   run_ctest dev
 fi
