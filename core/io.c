@@ -124,6 +124,7 @@ int io_init(struct io **out, const struct io_config *config, struct slab *slab)
     if (io == MAP_FAILED)
         return -errno;
     io->slab = slab;
+    io->company = IO_COMPANY_MAX;
     int failed = parts_init(io, config);
     if (failed)
         goto unmap;

@@ -87,6 +87,7 @@ struct io_counters {                   /* written by the worker only */
     uint64_t send_again, send_errors, runs_split;
     uint64_t rearms, starved, truncated, empty, recv_errors, kernel_drops;
     uint64_t egress_full, cq_overflows, wakes;
+    uint64_t lingers;     /* waits that went on for company of the first datagrams */
     uint64_t readies;     /* IO_READY events told */
     uint64_t events_lost; /* IO_SEND_FAILED events that the caller did not fetch in time; they are
                              counted all the same */
@@ -157,8 +158,9 @@ void io_unwatch(struct io *io, uint16_t watch);
  * (CLOCK_MONOTONIC; 0 = do not wait). Events that io_next() has not given yet end the wait at once;
  * failed sends do not. When no slot can be had, `starved` is counted and it returns early: the
  * caller makes retention give way and calls it again. Under load returns at IO_WAIT_DATAGRAMS
- * datagrams or after IO_WAIT_MIN_US; after a sleep lingers once, never past `until_us`. Returns 0,
- * or -errno for an engine that is broken (never for a packet). */
+ * datagrams or after IO_WAIT_MIN_US; after a sleep lingers once, never past `until_us`, unless what
+ * wakes it has mostly been alone. Returns 0, or -errno for an engine that is broken (never for a
+ * packet). */
 int io_wait(struct io *io, int64_t until_us);
 
 /* Next event of the last wait; false when all are done. Also picks up what has come meanwhile when

@@ -8,6 +8,7 @@
 enum {
     WALL_TRIES = 3,
     WALL_TIGHT_US = 5,
+    COMPANY_GAIN = 8,
     ARRIVAL_BEFORE_US = 1000000, /* a datagram may have waited in the socket's buffer that long */
 };
 
@@ -173,20 +174,55 @@ bool io_pending(const struct io *io)
            io->ready_at != io->ready_n;
 }
 
-/* Under load the wait itself has gathered for IO_WAIT_MIN_US. Only when the first datagram came
- * later than that, alone, is the rest of its frame waited for. */
-int64_t io_linger_until(const struct io *io, uint32_t first, int64_t until_us)
+static int64_t received_us(const struct io *io, uint32_t at)
 {
-    if (io->woken || io->received_n == first || io->received_n - first >= IO_WAIT_DATAGRAMS)
-        return 0;
     struct io_slot_head head;
     struct control control;
-    slot_head(&head, &control, slab_slot(io->slab, io->received[first].slot));
+    slot_head(&head, &control, slab_slot(io->slab, io->received[at].slot));
+    return arrival_us(io, &control);
+}
+
+/* What follows within IO_WAIT_MIN_US counts for itself and as many that nothing follows: a frame
+ * that is cut costs each receiver a send, a wait in vain one sleep more. */
+static void company_learn(struct io *io, bool came)
+{
+    if (came)
+        io->company = (uint8_t)min_size(io->company + COMPANY_GAIN, IO_COMPANY_MAX);
+    else if (io->company > 0)
+        io->company--;
+}
+
+/* Under load the wait itself has gathered for IO_WAIT_MIN_US. Only when the first datagram came
+ * later than that, alone, is the rest of its frame waited for; and not even then where lately
+ * nothing has come in such a time: that would be a second sleep for each datagram. */
+int64_t io_linger_until(struct io *io, uint32_t first, int64_t until_us)
+{
+    if (io->received_n == first)
+        return 0;
+    int64_t first_us = received_us(io, first);
+    if (io->alone_us != 0)
+        company_learn(io, first_us - io->alone_us < IO_WAIT_MIN_US);
+    io->alone_us = 0;
+    if (io->woken || io->received_n - first >= IO_WAIT_DATAGRAMS)
+        return 0;
     int64_t from_us = io->began_us;
-    if (arrival_us(io, &control) >= io->began_us + IO_WAIT_MIN_US)
+    if (first_us >= io->began_us + IO_WAIT_MIN_US)
         from_us = io->now_us;
     int64_t linger_us = min_i64(from_us + IO_WAIT_MIN_US, until_us);
-    return linger_us > io->now_us ? linger_us : 0;
+    if (linger_us <= io->now_us)
+        return 0;
+    io->alone_us = first_us;
+    if (io->company == 0)
+        return 0;
+    io->counters.lingers++;
+    return linger_us;
+}
+
+void io_lingered(struct io *io, uint32_t first)
+{
+    company_learn(io,
+                  io->received_n > first && received_us(io, first) - io->alone_us < IO_WAIT_MIN_US);
+    io->alone_us = 0;
 }
 
 void io_wake_seen(struct io *io)

@@ -69,7 +69,7 @@ struct io_failed {
     uint16_t socket, gen, packets;
 };
 
-enum { IO_STANDING_LEAST = 2 };
+enum { IO_STANDING_LEAST = 2, IO_COMPANY_MAX = 64 };
 
 enum { IO_SEND_CONTROL_BYTES = 64 }; /* IPv6 packet info 40 + segment size 24 */
 
@@ -140,6 +140,8 @@ struct io {
     uint32_t ready_at, ready_n; /* counters into `ready`: [at, n) are to be told */
     bool woken;
     int64_t now_us, began_us, began_before_us;
+    int64_t alone_us; /* when the datagram came that has woken us; 0: it is known what followed */
+    uint8_t company;  /* how often such a one has been followed; 0: it is not lingered for */
     int64_t wall_offset_us; /* CLOCK_MONOTONIC - CLOCK_REALTIME */
     struct io_counters counters;
     struct io_egress egress;
@@ -221,7 +223,10 @@ bool io_pending(const struct io *io);
 
 /* Until when to linger after a wait that began at `began_us` and gave datagrams from `first` on in
  * the queue: 0 when there is nothing to wait for. */
-int64_t io_linger_until(const struct io *io, uint32_t first, int64_t until_us);
+int64_t io_linger_until(struct io *io, uint32_t first, int64_t until_us);
+
+/* It has lingered: what came meanwhile is in the queue from `first` on. */
+void io_lingered(struct io *io, uint32_t first);
 
 /* The eventfd was seen: from here on io_wake() writes again. */
 void io_wake_seen(struct io *io);

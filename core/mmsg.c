@@ -237,8 +237,11 @@ static int mmsg_wait(struct io *io, int64_t until_us)
     int64_t linger_us = mmsg->starved ? 0 : io_linger_until(io, first, until_us);
     if (failed || !linger_us)
         return failed;
+    uint32_t came_n = io->received_n;
     sleep_us(io, linger_us - io->now_us);
-    return step(io, 0);
+    failed = step(io, 0);
+    io_lingered(io, came_n);
+    return failed;
 }
 
 static int mmsg_poll(struct io *io)

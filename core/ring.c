@@ -330,8 +330,11 @@ static int ring_wait(struct io *io, int64_t until_us)
     if (failed || !linger_us)
         return failed;
     prepare(io);
-    uint32_t more = IO_WAIT_DATAGRAMS - (io->received_n - first);
-    return step(io, more, linger_us - io->now_us, false);
+    uint32_t came_n = io->received_n;
+    uint32_t more = IO_WAIT_DATAGRAMS - (came_n - first);
+    failed = step(io, more, linger_us - io->now_us, false);
+    io_lingered(io, came_n);
+    return failed;
 }
 
 static int ring_poll(struct io *io)

@@ -137,6 +137,18 @@ static void round_add_stream(struct worker *w, struct round *round, struct strea
     }
 }
 
+/* A receiver serves last what is added first. Sound goes first: its packet, shorter than a frame's,
+ * ends the run of a frame instead of standing before it as a send of its own. */
+static void round_add_streams(struct worker *w, struct round *round, bool audio)
+{
+    for (uint32_t i = 0; i < w->batch_n; i++) {
+        struct stream *stream = w->batch[i];
+        if (!stream->in_round && stream->batch_first != NONE16 &&
+            (stream->producer->kind == MEDIA_AUDIO) == audio)
+            round_add_stream(w, round, stream);
+    }
+}
+
 static struct round *free_round(struct worker *w)
 {
     for (uint32_t i = 0; i < ROUNDS_N; i++)
@@ -153,13 +165,14 @@ void fanout_begin(struct worker *w)
     round->streams_n = round->receivers_n = round->at = 0;
     round->id = ++w->round_next == 0 ? ++w->round_next : w->round_next;
 
+    for (uint32_t i = 0; i < w->batch_n; i++)
+        if (!w->batch[i]->in_round)
+            drop_late(w, w->batch[i]);
+    round_add_streams(w, round, true);
+    round_add_streams(w, round, false);
     uint32_t waiting_n = 0;
     for (uint32_t i = 0; i < w->batch_n; i++) {
         struct stream *stream = w->batch[i];
-        if (!stream->in_round)
-            drop_late(w, stream);
-        if (!stream->in_round && stream->batch_first != NONE16)
-            round_add_stream(w, round, stream);
         stream->in_batch = stream->batch_first != NONE16;
         if (stream->in_batch) /* for a later round */
             w->batch[waiting_n++] = stream;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* perf/main.c - sluice-perf: measures a relay. */
 #include "perf/churn.h"
+#include "perf/egress.h"
 #include "perf/fanout.h"
 #include "perf/micro.h"
 #include "perf/saturate.h"
@@ -16,6 +17,8 @@ int main(int argc, char **argv)
         return micro_run(&options);
     if (strcmp(options.scenario, "limit") == 0)
         return fanout_run_limit(&options);
+    if (strcmp(options.scenario, "egress") == 0)
+        return egress_run_all(&options);
     if (strcmp(options.scenario, "storm") == 0)
         return storm_run(&options);
     if (strcmp(options.scenario, "churn") == 0)

@@ -14,6 +14,7 @@ static const char usage[] =
     "       sluice-perf limit [option...]\n"
     "       sluice-perf room [option...]\n"
     "       sluice-perf broadcast [option...]\n"
+    "       sluice-perf egress [option...]\n"
     "       sluice-perf storm [option...]\n"
     "       sluice-perf churn [option...]\n"
     "       sluice-perf saturate [option...]\n"
@@ -26,6 +27,7 @@ static const char usage[] =
     "times the steps of a packet; it prints lines of name, value and unit.\n"
     "room is measured as fanout is: participants who all receive, the first of them send video\n"
     "and audio. broadcast: one sender, many viewers, small rooms beside them on the same worker.\n"
+    "egress holds ways of sending against each other: sockets, engines, runs, padding, ciphers.\n"
     "storm has a room forwarded while WebRTC peers join the same relay, in slices with and "
     "without.\n"
     "churn has the participants of a room join and leave, produce, consume, pause, resume and\n"
@@ -56,6 +58,7 @@ static const char usage[] =
     "  --no-count         without the second, short run that counts system and heap calls\n"
     "  --run LENGTH       limit: mean packets of a send (default: a frame)\n"
     "  --relay PATH       the sluiced to measure\n"
+    "  --sink ADDRESS     egress: send there, to a device that drops, instead of to receivers\n"
     "\n"
     "  --peers N          storm: WebRTC peers that join, by ICE and DTLS as browsers do (default "
     "500)\n"
@@ -137,6 +140,7 @@ enum option_id {
     OPTION_NO_COUNT,
     OPTION_RUN_LENGTH,
     OPTION_RELAY,
+    OPTION_SINK,
     OPTION_PEERS,
     OPTION_JOINS_PER_SECOND,
     OPTION_REST,
@@ -178,6 +182,7 @@ static const struct option long_options[] = {
     {"no-count", no_argument, NULL, OPTION_NO_COUNT},
     {"run", required_argument, NULL, OPTION_RUN_LENGTH},
     {"relay", required_argument, NULL, OPTION_RELAY},
+    {"sink", required_argument, NULL, OPTION_SINK},
     {"peers", required_argument, NULL, OPTION_PEERS},
     {"joins-per-second", required_argument, NULL, OPTION_JOINS_PER_SECOND},
     {"rest", required_argument, NULL, OPTION_REST},
@@ -352,6 +357,9 @@ static bool option_read(struct options *o, int option)
     case OPTION_RELAY:
         o->relay = optarg;
         break;
+    case OPTION_SINK:
+        o->sink = optarg;
+        break;
     case OPTION_PEERS:
         o->peers = integer("peers", 1, OPTIONS_PEERS_MAX, &right);
         break;
@@ -375,7 +383,7 @@ static bool option_read(struct options *o, int option)
 
 static bool is_scenario(const char *name)
 {
-    static const char *const names[] = {"fanout", "limit", "micro",    "storm",
+    static const char *const names[] = {"fanout", "limit", "egress",   "micro",    "storm",
                                         "room",   "churn", "saturate", "broadcast"};
     for (size_t i = 0; i < ARRAY_N(names); i++)
         if (strcmp(names[i], name) == 0)
@@ -438,7 +446,7 @@ static int check(struct options *o, int argc, char **argv)
     static const char *const benches[] = {"parse", "rewrite", "seal", "retain", "slab"};
     if (optind >= argc)
         return bad("a scenario is missing: fanout, room, broadcast, storm, churn, "
-                   "saturate, limit or micro",
+                   "saturate, limit, egress or micro",
                    "");
     o->scenario = argv[optind++];
     if (!is_scenario(o->scenario))

@@ -21,8 +21,8 @@ enum {
 enum options_shape { OPTIONS_FANOUT, OPTIONS_ROOM, OPTIONS_BROADCAST }; /* perf/scene.h */
 
 struct options {
-    const char *scenario; /* "fanout", "limit", "room", "broadcast", "storm", "churn", "saturate",
-                             "micro" */
+    const char *scenario; /* "fanout", "limit", "egress", "room", "broadcast", "storm", "churn",
+                             "saturate", "micro" */
     enum options_shape shape;
     const char *micro; /* which micro-benchmark; NULL for all */
     const char *relay; /* path of sluiced; NULL: the one installed with this program */
@@ -41,6 +41,7 @@ struct options {
     double warmup_s, seconds;
     uint32_t pairs;          /* slices of relay and limit, alternating */
     uint32_t ts_step;        /* RTP time between frames; 0: real time */
+    const char *sink;        /* egress: send there; NULL: to receivers */
     double run;              /* limit: mean run length; 0: a frame */
     const char *json;        /* file for the report, "-" for standard output; NULL: a table */
     uint32_t peers;          /* storm: WebRTC peers that join */

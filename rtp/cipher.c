@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* rtp/cipher.c - wolfCrypt's AES and HMAC-SHA1 behind libsrtp2's plug-in interface. */
+/* rtp/cipher.c - AES and wolfCrypt's HMAC-SHA1 behind libsrtp2's plug-in interface. */
 #include "rtp/cipher.h"
 
 #include <errno.h>
@@ -8,25 +8,34 @@
 
 #include <wolfssl/wolfcrypt/settings.h>
 
-#include <wolfssl/wolfcrypt/aes.h>
-#include <wolfssl/wolfcrypt/error-crypt.h>
 #include <wolfssl/wolfcrypt/sha.h>
 
 #include "core/base.h"
+#include "rtp/aes.h"
 #include "rtp/cipheranswer.h"
 
-enum {
-    AES_BLOCK = 16,
-    KEYSTREAM_BLOCKS = 32, /* a packet of 1100 bytes in three steps, half a KiB of stack */
-};
+/* Whose AES the ciphers use that are made from now on. */
+static const struct aes_engine *engine = &aes_wolfcrypt;
 
-static_assert(_Alignof(Aes) <= 16, "calloc aligns to 16 bytes");
+/* Zeroed, with the engine's state behind it (*state), aligned for that. */
+static void *cipher_take(size_t own_bytes, size_t state_bytes, void **state)
+{
+    size_t at = (own_bytes + engine->align - 1) / engine->align * engine->align;
+    size_t bytes = (at + state_bytes + engine->align - 1) / engine->align * engine->align;
+    uint8_t *cipher = aligned_alloc(engine->align, bytes);
+    if (!cipher)
+        return NULL;
+    memset(cipher, 0, bytes);
+    *state = cipher + at;
+    return cipher;
+}
 
 /* ---- AES in counter mode (libsrtp2: "integer counter mode"). RFC 3711 4.1.1. */
 
 struct cipher_icm {
     srtp_cipher_t base;
-    Aes aes;
+    const struct aes_engine *engine;
+    void *aes;                /* its state, behind this */
     uint8_t salt[AES_BLOCK];  /* salt * 2^16 */
     uint8_t block[AES_BLOCK]; /* next counter block: 14 bytes of IV, 16 bits of counter */
     uint8_t keystream[AES_BLOCK];
@@ -37,13 +46,12 @@ struct cipher_icm {
 static srtp_err_status_t icm_alloc(srtp_cipher_pointer_t *out, const srtp_cipher_type_t *type,
                                    int key_bytes)
 {
-    struct cipher_icm *icm = calloc(1, sizeof(*icm));
+    void *aes;
+    struct cipher_icm *icm = cipher_take(sizeof(*icm), engine->block_state_bytes, &aes);
     if (!icm)
         return srtp_err_status_alloc_fail;
-    if (wc_AesInit(&icm->aes, NULL, INVALID_DEVID)) {
-        free(icm);
-        return srtp_err_status_init_fail;
-    }
+    icm->aes = aes;
+    icm->engine = engine;
     icm->key_bytes = key_bytes;
     icm->base = (srtp_cipher_t){
         .type = type,
@@ -74,7 +82,7 @@ static srtp_err_status_t icm_alloc_256(srtp_cipher_pointer_t *out, int key_bytes
 static srtp_err_status_t icm_dealloc(srtp_cipher_pointer_t cipher)
 {
     struct cipher_icm *icm = cipher->state;
-    wc_AesFree(&icm->aes);
+    icm->engine->block_wipe(icm->aes);
     explicit_bzero(icm, sizeof(*icm));
     free(icm);
     return srtp_err_status_ok;
@@ -86,7 +94,7 @@ static srtp_err_status_t icm_init(void *state, const uint8_t *key)
     memset(icm->salt, 0, sizeof(icm->salt));
     memcpy(icm->salt, key + icm->key_bytes, CIPHER_ICM_SALT_BYTES);
     icm->left = 0;
-    if (wc_AesSetKeyDirect(&icm->aes, key, (word32)icm->key_bytes, NULL, AES_ENCRYPTION))
+    if (icm->engine->block_key(icm->aes, key, (size_t)icm->key_bytes))
         return srtp_err_status_init_fail;
     return srtp_err_status_ok;
 }
@@ -101,57 +109,40 @@ static srtp_err_status_t icm_set_iv(void *state, uint8_t *iv, srtp_cipher_direct
     return srtp_err_status_ok;
 }
 
-/* Writes `blocks` blocks of keystream. The counter is 16 bits: a packet has fewer than 2^16. */
-static int icm_keystream(struct cipher_icm *icm, uint8_t *out, size_t blocks)
+/* The counter is 16 bits: a packet has fewer than 2^16 blocks. */
+static int icm_blocks(struct cipher_icm *icm, uint8_t *data, size_t blocks)
 {
-    uint16_t counter = be16(icm->block + 14);
-    for (size_t i = 0; i < blocks; i++, counter++) {
-        memcpy(out + AES_BLOCK * i, icm->block, 14);
-        put_be16(out + AES_BLOCK * i + 14, counter);
-    }
-    put_be16(icm->block + 14, counter);
-    return wc_AesEcbEncrypt(&icm->aes, out, out, (word32)(AES_BLOCK * blocks));
+    int error = icm->engine->counter_crypt(icm->aes, data, blocks, icm->block);
+    put_be16(icm->block + 14, (uint16_t)(be16(icm->block + 14) + blocks));
+    return error;
 }
 
-static void xor_bytes(uint8_t *data, const uint8_t *with, size_t bytes)
+/* With what is left of the last block's keystream. Returns the bytes done. */
+static size_t icm_rest(struct cipher_icm *icm, uint8_t *data, size_t bytes)
 {
-    size_t at = 0;
-    for (; at + 8 <= bytes; at += 8) {
-        uint64_t a;
-        uint64_t b;
-        memcpy(&a, data + at, 8);
-        memcpy(&b, with + at, 8);
-        a ^= b;
-        memcpy(data + at, &a, 8);
-    }
-    for (; at < bytes; at++)
-        data[at] ^= with[at];
+    size_t n = min_size(bytes, icm->left);
+    const uint8_t *with = icm->keystream + AES_BLOCK - icm->left;
+    for (size_t i = 0; i < n; i++)
+        data[i] ^= with[i];
+    icm->left -= (unsigned)n;
+    return n;
 }
 
 static srtp_err_status_t icm_crypt(void *state, uint8_t *data, unsigned *bytes)
 {
     struct cipher_icm *icm = state;
-    size_t rest = *bytes;
-
-    size_t first = min_size(rest, icm->left);
-    xor_bytes(data, icm->keystream + AES_BLOCK - icm->left, first);
-    icm->left -= (unsigned)first;
-    data += first;
-    rest -= first;
-
-    _Alignas(16) uint8_t keystream[AES_BLOCK * KEYSTREAM_BLOCKS];
-    while (rest) {
-        size_t blocks = min_size((rest + AES_BLOCK - 1) / AES_BLOCK, KEYSTREAM_BLOCKS);
-        if (icm_keystream(icm, keystream, blocks))
-            return srtp_err_status_cipher_fail;
-        size_t n = min_size(rest, AES_BLOCK * blocks);
-        xor_bytes(data, keystream, n);
-        data += n;
-        rest -= n;
-        icm->left = (unsigned)(AES_BLOCK * blocks - n);
-        if (icm->left)
-            memcpy(icm->keystream, keystream + AES_BLOCK * (blocks - 1), AES_BLOCK);
-    }
+    size_t at = icm_rest(icm, data, *bytes);
+    size_t blocks = (*bytes - at) / AES_BLOCK;
+    if (blocks && icm_blocks(icm, data + at, blocks))
+        return srtp_err_status_cipher_fail;
+    at += AES_BLOCK * blocks;
+    if (at == *bytes)
+        return srtp_err_status_ok;
+    memset(icm->keystream, 0, AES_BLOCK);
+    if (icm_blocks(icm, icm->keystream, 1))
+        return srtp_err_status_cipher_fail;
+    icm->left = AES_BLOCK;
+    icm_rest(icm, data + at, *bytes - at);
     return srtp_err_status_ok;
 }
 
@@ -159,6 +150,8 @@ static srtp_err_status_t icm_crypt(void *state, uint8_t *data, unsigned *bytes)
 
 struct cipher_gcm {
     srtp_cipher_t base;
+    const struct aes_engine *engine;
+    void *aes; /* its state, behind this */
 
     struct {
         const uint8_t *data;
@@ -170,7 +163,6 @@ struct cipher_gcm {
     uint8_t aad_n;
     uint8_t tag_bytes;
     uint8_t key_bytes;
-    Aes aes;
 };
 
 static srtp_err_status_t gcm_alloc(srtp_cipher_pointer_t *out, const srtp_cipher_type_t *type,
@@ -179,13 +171,12 @@ static srtp_err_status_t gcm_alloc(srtp_cipher_pointer_t *out, const srtp_cipher
     /* 8 bytes only for libsrtp2's own tests. */
     if (tag_bytes != CIPHER_GCM_TAG_BYTES && tag_bytes != 8)
         return srtp_err_status_bad_param;
-    struct cipher_gcm *gcm = calloc(1, sizeof(*gcm));
+    void *aes;
+    struct cipher_gcm *gcm = cipher_take(sizeof(*gcm), engine->gcm_state_bytes, &aes);
     if (!gcm)
         return srtp_err_status_alloc_fail;
-    if (wc_AesInit(&gcm->aes, NULL, INVALID_DEVID)) {
-        free(gcm);
-        return srtp_err_status_init_fail;
-    }
+    gcm->aes = aes;
+    gcm->engine = engine;
     gcm->key_bytes = (uint8_t)key_bytes;
     gcm->tag_bytes = (uint8_t)tag_bytes;
     gcm->base = (srtp_cipher_t){
@@ -215,7 +206,7 @@ static srtp_err_status_t gcm_alloc_256(srtp_cipher_pointer_t *out, int key_bytes
 static srtp_err_status_t gcm_dealloc(srtp_cipher_pointer_t cipher)
 {
     struct cipher_gcm *gcm = cipher->state;
-    wc_AesFree(&gcm->aes);
+    gcm->engine->gcm_wipe(gcm->aes);
     explicit_bzero(gcm, sizeof(*gcm));
     free(gcm);
     return srtp_err_status_ok;
@@ -225,7 +216,7 @@ static srtp_err_status_t gcm_init(void *state, const uint8_t *key)
 {
     struct cipher_gcm *gcm = state;
     gcm->aad_n = 0;
-    if (wc_AesGcmSetKey(&gcm->aes, key, gcm->key_bytes))
+    if (gcm->engine->gcm_key(gcm->aes, key, gcm->key_bytes))
         return srtp_err_status_init_fail;
     return srtp_err_status_ok;
 }
@@ -251,15 +242,18 @@ static srtp_err_status_t gcm_set_aad(void *state, const uint8_t *aad, uint32_t b
     return srtp_err_status_ok;
 }
 
-/* One packet's GCM over `bytes` of `data`. A tag is made (`open` false) or checked. */
+/* One packet's GCM. A tag is made or, with `tag_in`, checked. 0 or -errno. */
 static int gcm_run(struct cipher_gcm *gcm, uint8_t *data, size_t bytes, const uint8_t *aad,
                    size_t aad_bytes, const uint8_t *tag_in)
 {
-    if (tag_in)
-        return wc_AesGcmDecrypt(&gcm->aes, data, data, (word32)bytes, gcm->iv, sizeof(gcm->iv),
-                                tag_in, gcm->tag_bytes, aad, (word32)aad_bytes);
-    return wc_AesGcmEncrypt(&gcm->aes, data, data, (word32)bytes, gcm->iv, sizeof(gcm->iv),
-                            gcm->tag, gcm->tag_bytes, aad, (word32)aad_bytes);
+    struct aes_gcm_job job = {.data = data,
+                              .bytes = bytes,
+                              .iv = gcm->iv,
+                              .aad = aad,
+                              .aad_bytes = aad_bytes,
+                              .tag_bytes = gcm->tag_bytes};
+    return tag_in ? gcm->engine->gcm_open(gcm->aes, &job, tag_in)
+                  : gcm->engine->gcm_seal(gcm->aes, &job, gcm->tag);
 }
 
 /* RTP has one part of additional data, used where it is; SRTCP's two are put together here. */
@@ -274,7 +268,7 @@ static int gcm_crypt(struct cipher_gcm *gcm, uint8_t *data, size_t bytes, const 
     uint8_t aad[CIPHER_AAD_BYTES_MAX];
     size_t first = gcm->aad[0].bytes;
     if (gcm->aad[1].bytes > sizeof(aad) - first)
-        return BUFFER_E;
+        return -EMSGSIZE;
     memcpy(aad, gcm->aad[0].data, first);
     memcpy(aad + first, gcm->aad[1].data, gcm->aad[1].bytes);
     return gcm_run(gcm, data, bytes, aad, first + gcm->aad[1].bytes, tag_in);
@@ -295,7 +289,7 @@ static srtp_err_status_t gcm_decrypt(void *state, uint8_t *data, unsigned *bytes
         return srtp_err_status_bad_param;
     unsigned plain = *bytes - gcm->tag_bytes;
     int error = gcm_crypt(gcm, data, plain, data + plain);
-    if (error == AES_GCM_AUTH_E)
+    if (error == -EBADMSG)
         return srtp_err_status_auth_fail;
     if (error)
         return srtp_err_status_cipher_fail;
@@ -409,7 +403,7 @@ const srtp_cipher_type_t cipher_aes_icm_128 = {
     .encrypt = icm_crypt,
     .decrypt = icm_crypt,
     .set_iv = icm_set_iv,
-    .description = "AES-128 counter mode (wolfCrypt)",
+    .description = "AES-128 counter mode",
     .test_data = &cipher_answer_icm_128,
     .id = SRTP_AES_ICM_128,
 };
@@ -420,7 +414,7 @@ const srtp_cipher_type_t cipher_aes_icm_256 = {
     .encrypt = icm_crypt,
     .decrypt = icm_crypt,
     .set_iv = icm_set_iv,
-    .description = "AES-256 counter mode (wolfCrypt)",
+    .description = "AES-256 counter mode",
     .test_data = &cipher_answer_icm_256,
     .id = SRTP_AES_ICM_256,
 };
@@ -433,7 +427,7 @@ const srtp_cipher_type_t cipher_aes_gcm_128 = {
     .decrypt = gcm_decrypt,
     .set_iv = gcm_set_iv,
     .get_tag = gcm_get_tag,
-    .description = "AES-128 GCM (wolfCrypt)",
+    .description = "AES-128 GCM",
     .test_data = &cipher_answer_gcm_128,
     .id = SRTP_AES_GCM_128,
 };
@@ -446,7 +440,7 @@ const srtp_cipher_type_t cipher_aes_gcm_256 = {
     .decrypt = gcm_decrypt,
     .set_iv = gcm_set_iv,
     .get_tag = gcm_get_tag,
-    .description = "AES-256 GCM (wolfCrypt)",
+    .description = "AES-256 GCM",
     .test_data = &cipher_answer_gcm_256,
     .id = SRTP_AES_GCM_256,
 };
@@ -462,14 +456,30 @@ const srtp_auth_type_t cipher_hmac_sha1 = {
     .id = SRTP_HMAC_SHA1,
 };
 
-int cipher_install(void)
+int cipher_install_from(const struct aes_engine *from)
 {
     const srtp_cipher_type_t *types[] = {&cipher_aes_icm_128, &cipher_aes_icm_256,
                                          &cipher_aes_gcm_128, &cipher_aes_gcm_256};
+    int failed = from->start();
+    if (failed)
+        return failed;
+    engine = from;
     for (size_t i = 0; i < ARRAY_N(types); i++)
         if (srtp_replace_cipher_type(types[i], types[i]->id))
             return -EIO;
     if (srtp_replace_auth_type(&cipher_hmac_sha1, SRTP_HMAC_SHA1))
         return -EIO;
     return 0;
+}
+
+int cipher_install(void)
+{
+    const struct aes_engine *first = aes_ipsec_mb();
+    int failed = first ? cipher_install_from(first) : -ENOTSUP;
+    return failed == -ENOTSUP ? cipher_install_from(&aes_wolfcrypt) : failed;
+}
+
+const char *cipher_engine_name(void)
+{
+    return engine->name;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* rtp/cipher.h - wolfCrypt's AES and HMAC-SHA1 behind libsrtp2's plug-in interface.
+/* rtp/cipher.h - AES (rtp/aes.h) and wolfCrypt's HMAC-SHA1 behind libsrtp2's plug-in interface.
  *
  * libsrtp2 drives them: alloc and init when a stream's keys are made, set_iv, set_aad, encrypt and
  * get_tag per packet. Only alloc and dealloc use the heap; dealloc wipes the keys. Additional data
@@ -29,8 +29,18 @@ extern const srtp_cipher_type_t cipher_aes_gcm_128; /* RFC 7714 */
 extern const srtp_cipher_type_t cipher_aes_gcm_256;
 extern const srtp_auth_type_t cipher_hmac_sha1; /* RFC 2104, keys up to one block */
 
-/* Replaces libsrtp2's own, after srtp_init(). libsrtp2 runs its known-answer tests and ours on each
- * before it takes it. 0, or -EIO: a test failed. */
+struct aes_engine;
+
+/* Replaces libsrtp2's own, after srtp_init(), by AES of the fastest engine that the build and the
+ * processor have. libsrtp2 runs its known-answer tests and ours on each before it takes it. 0,
+ * -ENOMEM, or -EIO: a test failed. */
 int cipher_install(void);
+
+/* The same with the given engine, -ENOTSUP where the processor cannot. What was made before keeps
+ * its own. */
+int cipher_install_from(const struct aes_engine *from);
+
+/* "wolfCrypt" or "ipsec-mb": whose AES it is. */
+const char *cipher_engine_name(void);
 
 #endif

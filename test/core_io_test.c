@@ -492,7 +492,7 @@ START_TEST(an_index_used_again_inherits_nothing)
 
 END_TEST
 
-enum { FRAMES = 60, FRAME_PACKETS = 7, FRAME_GAP_US = 2000 };
+enum { FRAMES = 60, FRAME_PACKETS = 7, FRAME_GAP_US = 2000, SINGLES = 300 };
 
 struct sender {
     int peer;
@@ -532,6 +532,49 @@ START_TEST(a_frame_after_a_sleep_is_one_batch)
     pthread_join(thread, NULL);
     ck_assert_uint_eq(rig.datagrams_n, FRAMES * FRAME_PACKETS);
     ck_assert_uint_ge(whole_n, FRAMES / 2); /* the sender may be put off within a frame */
+    close(sender.peer);
+    rig_close(&rig);
+}
+
+END_TEST
+
+static void *sends_singles(void *arg)
+{
+    const struct sender *sender = arg;
+    for (int i = 0; i < SINGLES; i++) {
+        usleep(FRAME_GAP_US);
+        (void)sendto(sender->peer, "1", 1, 0, &sender->to->sa, addr_len(sender->to));
+    }
+    return sends_frames(arg);
+}
+
+/* Datagrams that nothing follows are soon not lingered for; frames that come then are whole again
+ * after the first ones. */
+START_TEST(what_is_always_alone_is_not_lingered_for)
+{
+    struct rig rig;
+    rig_open(&rig, rig_engine(_i), &rig_usual);
+    struct addr here, there;
+    (void)rig_socket(&rig, "127.0.0.1", &here);
+    struct sender sender = {.peer = rig_peer("127.0.0.1", &there), .to = &here};
+    rig_drain(&rig, 0);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, sends_singles, &sender), 0);
+    uint32_t whole_n = 0, all_n = SINGLES + FRAMES * FRAME_PACKETS;
+    uint64_t lingers = 0;
+    int64_t until_us = clock_now_us() + RIG_DEADLINE_US;
+    while (rig.datagrams_n < all_n && clock_now_us() < until_us) {
+        uint32_t before = rig.datagrams_n;
+        rig_drain(&rig, 1000000);
+        if (rig.datagrams_n <= SINGLES)
+            lingers = io_counters(rig.io)->lingers;
+        whole_n += rig.datagrams_n - before == FRAME_PACKETS;
+    }
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(rig.datagrams_n, all_n);
+    ck_assert_uint_ge(lingers, 1);
+    ck_assert_uint_le(lingers, SINGLES / 2);
+    ck_assert_uint_ge(whole_n, FRAMES / 2);
     close(sender.peer);
     rig_close(&rig);
 }
@@ -739,6 +782,7 @@ Suite *core_io_suite(void)
     loop_test(tcase, closed_sockets_are_gone);
     loop_test(tcase, an_index_used_again_inherits_nothing);
     loop_test(tcase, a_frame_after_a_sleep_is_one_batch);
+    loop_test(tcase, what_is_always_alone_is_not_lingered_for);
     loop_test(tcase, exit_gives_ports_and_slots_back);
     loop_test(tcase, a_thousand_sockets);
     loop_test(tcase, system_calls_are_shared);

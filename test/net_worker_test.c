@@ -130,6 +130,45 @@ START_TEST(a_frame_of_nearly_one_size_is_one_run)
 
 END_TEST
 
+/* Of a camera and a microphone that arrive together: sound does not overtake the frame that was
+ * sent before it, but ends its run. */
+START_TEST(sound_ends_the_run_of_a_frame)
+{
+    enum { ROUNDS = 40, VIDEO = 0x2000, AUDIO = 0x3000 };
+
+    struct scene s;
+    struct command_producer_open produce;
+    struct command_consumer_open consume;
+    uint8_t data[RIG_PACKET];
+    scene_open(&s, _i, 1, true);
+    rig_producer_defaults(&produce, s.publisher.transport, 0x5555);
+    produce.kind = MEDIA_AUDIO;
+    uint32_t microphone = rig_producer(&s.rig, &produce);
+    rig_consumer_defaults(&consume, s.subscribers[0].transport, microphone, AUDIO, false);
+    consume.kind = MEDIA_AUDIO;
+    uint32_t listener = rig_consumer(&s.rig, &consume);
+
+    for (uint16_t round = 0; round < ROUNDS; round++) {
+        send_frame(&s, (uint16_t)(1 + round * FRAME), 3000u * round);
+        rig_send_rtp(&s.publisher, &(struct rig_rtp){.ssrc = 0x5555,
+                                                     .rtp_ts = 960u * round,
+                                                     .seq = (uint16_t)(1 + round),
+                                                     .pt = 96,
+                                                     .payload_bytes = 80});
+        for (uint32_t i = 0; i <= FRAME; i++) {
+            ck_assert_uint_gt(rig_receive_rtp(&s.subscribers[0], data, RIG_WAIT_MS), 0);
+            ck_assert_uint_eq(be32(data + 8), i < FRAME ? VIDEO : AUDIO);
+        }
+    }
+    const struct worker_counters *c = worker_counters(s.rig.worker);
+    rig_wait(&c->forwarded, ROUNDS * (FRAME + 1));
+    rig_close(&s.rig, COMMAND_CONSUMER_CLOSE, listener);
+    rig_close(&s.rig, COMMAND_PRODUCER_CLOSE, microphone);
+    scene_close(&s);
+}
+
+END_TEST
+
 Suite *net_worker_suite(void)
 {
     Suite *suite = suite_create("net_worker");
@@ -138,6 +177,7 @@ Suite *net_worker_suite(void)
     tcase_add_loop_test(forward, forwards_a_packet_as_the_consumers, 0, 2);
     tcase_add_loop_test(forward, forwards_frames_in_order_to_everyone, 0, 2);
     tcase_add_loop_test(forward, a_frame_of_nearly_one_size_is_one_run, 0, 4);
+    tcase_add_loop_test(forward, sound_ends_the_run_of_a_frame, 0, 2);
     suite_add_tcase(suite, forward);
     return suite;
 }

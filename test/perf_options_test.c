@@ -133,6 +133,17 @@ START_TEST(has_the_defaults_of_its_manual)
 
 END_TEST
 
+START_TEST(reads_an_egress)
+{
+    struct options o;
+    ck_assert_int_eq(parse(&o, "egress"), OPTIONS_RUN);
+    ck_assert_ptr_null(o.sink);
+    ck_assert_int_eq(parse(&o, "egress --sink 10.9.0.2"), OPTIONS_RUN);
+    ck_assert_str_eq(o.sink, "10.9.0.2");
+}
+
+END_TEST
+
 static const char *const wrong[] = {
     "",
     "dance",
@@ -195,6 +206,7 @@ Suite *perf_options_suite(void)
     tcase_add_test(tcase, reads_a_storm);
     tcase_add_test(tcase, reads_a_room);
     tcase_add_test(tcase, tells_scenes_by_their_scenario);
+    tcase_add_test(tcase, reads_an_egress);
     tcase_add_test(tcase, has_the_defaults_of_its_manual);
     tcase_add_loop_test(tcase, refuses, 0, ARRAY_N(wrong));
     tcase_add_test(tcase, makes_frames_as_libwebrtc);

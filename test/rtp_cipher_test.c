@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/rtp_cipher_test.c - rtp/cipher: the RFCs' vectors, through libsrtp2's interface. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "core/base.h"
+#include "rtp/aes.h"
 #include "rtp/cipher.h"
 #include "rtp/seal.h"
 #include "test/suite.h"
@@ -10,6 +12,12 @@
 static void setup(void)
 {
     ck_assert_int_eq(seal_library_init(), 0);
+}
+
+static void setup_wolfcrypt(void)
+{
+    setup();
+    ck_assert_int_eq(cipher_install_from(&aes_wolfcrypt), 0);
 }
 
 static void teardown(void)
@@ -478,11 +486,93 @@ START_TEST(installs_only_what_is_right)
 
 END_TEST
 
-Suite *rtp_cipher_suite(void)
+START_TEST(says_whose_aes_it_is)
 {
-    Suite *suite = suite_create("rtp_cipher");
-    TCase *tests = tcase_create("vectors");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    const struct aes_engine *mb = aes_ipsec_mb();
+    ck_assert_int_eq(cipher_install(), 0);
+    ck_assert_str_eq(cipher_engine_name(),
+                     mb != NULL && mb->start() == 0 ? "ipsec-mb" : "wolfCrypt");
+    ck_assert_int_eq(cipher_install_from(&aes_wolfcrypt), 0);
+    ck_assert_str_eq(cipher_engine_name(), "wolfCrypt");
+}
+
+END_TEST
+
+static int cannot(void)
+{
+    return -ENOTSUP;
+}
+
+/* A processor that cannot: what was installed stays. */
+START_TEST(an_engine_that_cannot_is_left_out)
+{
+    struct aes_engine engine = aes_wolfcrypt;
+    engine.name = "another";
+    engine.start = cannot;
+    ck_assert_int_eq(cipher_install_from(&aes_wolfcrypt), 0);
+    ck_assert_int_eq(cipher_install_from(&engine), -ENOTSUP);
+    ck_assert_str_eq(cipher_engine_name(), "wolfCrypt");
+}
+
+END_TEST
+
+/* Ciphers of both engines beside each other: what one makes the other makes, and opens, at every
+ * size of a packet. Without the second one it is the first against itself. */
+START_TEST(engines_agree)
+{
+    enum { BYTES_MAX = 1500, TAG = 16 };
+
+    const struct gcm_row *row = &gcm_rows[_i];
+    const struct aes_engine *mb = aes_ipsec_mb();
+    bool is_gcm = _i < 2;
+    const srtp_cipher_type_t *type = is_gcm ? row->type : icm_rows[_i - 2].type;
+    int key_bytes = is_gcm ? row->key_bytes : icm_rows[_i - 2].key_bytes;
+    uint8_t key[46], plain[BYTES_MAX], a[BYTES_MAX + TAG], b[BYTES_MAX + TAG];
+    counting(key, sizeof(key));
+    counting(plain, sizeof(plain));
+    ck_assert_int_eq(cipher_install_from(&aes_wolfcrypt), 0);
+    srtp_cipher_t *first = cipher_open(type, key, key_bytes, TAG);
+    if (mb != NULL && mb->start() == 0)
+        ck_assert_int_eq(cipher_install_from(mb), 0);
+    srtp_cipher_t *second = cipher_open(type, key, key_bytes, TAG);
+
+    for (unsigned bytes = 0; bytes <= BYTES_MAX; bytes++) {
+        srtp_cipher_t *both[] = {first, second};
+        uint8_t *out[] = {a, b};
+        unsigned n = bytes;
+        uint32_t tag_bytes = 0;
+        for (size_t i = 0; i < 2; i++) {
+            uint8_t iv[16] = {0, 0, 0, 0, (uint8_t)bytes, (uint8_t)(bytes >> 8)};
+            memcpy(out[i], plain, bytes);
+            n = bytes;
+            ck_assert_int_eq(type->set_iv(both[i]->state, iv, srtp_direction_encrypt), 0);
+            if (is_gcm)
+                ck_assert_int_eq(type->set_aad(both[i]->state, plain, bytes % 29), 0);
+            ck_assert_int_eq(type->encrypt(both[i]->state, out[i], &n), 0);
+            if (is_gcm)
+                ck_assert_int_eq(type->get_tag(both[i]->state, out[i] + n, &tag_bytes), 0);
+        }
+        n = bytes + tag_bytes;
+        ck_assert_mem_eq(a, b, n);
+        uint8_t iv[16] = {0, 0, 0, 0, (uint8_t)bytes, (uint8_t)(bytes >> 8)};
+        type->set_iv(second->state, iv, srtp_direction_decrypt);
+        if (is_gcm)
+            ck_assert_int_eq(type->set_aad(second->state, plain, bytes % 29), 0);
+        ck_assert_int_eq(type->decrypt(second->state, a, &n), 0);
+        ck_assert_uint_eq(n, bytes);
+        if (bytes > 0)
+            ck_assert_mem_eq(a, plain, bytes);
+    }
+    type->dealloc(first);
+    type->dealloc(second);
+}
+
+END_TEST
+
+static void add_vectors(Suite *suite, const char *name, SFun begin)
+{
+    TCase *tests = tcase_create(name);
+    tcase_add_checked_fixture(tests, begin, teardown);
     tcase_add_loop_test(tests, counter_mode_keystream, 0, (int)ARRAY_N(icm_rows));
     tcase_add_test(tests, counter_mode_in_pieces);
     tcase_add_loop_test(tests, gcm_vectors, 0, (int)ARRAY_N(gcm_rows));
@@ -491,6 +581,21 @@ Suite *rtp_cipher_suite(void)
     tcase_add_test(tests, alloc_takes_only_its_sizes);
     tcase_add_loop_test(tests, hmac_vectors, 0, (int)ARRAY_N(hmac_rows));
     tcase_add_test(tests, installs_only_what_is_right);
+    suite_add_tcase(suite, tests);
+}
+
+/* By the engine that the build takes first, and by the one that is always there. */
+Suite *rtp_cipher_suite(void)
+{
+    Suite *suite = suite_create("rtp_cipher");
+    add_vectors(suite, "vectors", setup);
+    if (aes_ipsec_mb() != NULL)
+        add_vectors(suite, "vectors, wolfCrypt", setup_wolfcrypt);
+    TCase *tests = tcase_create("engines");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, says_whose_aes_it_is);
+    tcase_add_test(tests, an_engine_that_cannot_is_left_out);
+    tcase_add_loop_test(tests, engines_agree, 0, 2 + (int)ARRAY_N(icm_rows));
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "rtp/aes.h"
+#include "rtp/cipher.h"
 #include "test/guard.h"
 #include "test/heap.h"
 #include "test/srtp_oracle.h"
@@ -35,6 +37,13 @@ struct pair {
 static void setup(void)
 {
     ck_assert_int_eq(seal_library_init(), 0);
+}
+
+/* With the engine that is always there, where the build takes another first. */
+static void setup_wolfcrypt(void)
+{
+    setup();
+    ck_assert_int_eq(cipher_install_from(&aes_wolfcrypt), 0);
 }
 
 static void teardown(void)
@@ -657,12 +666,11 @@ START_TEST(threads_do_not_meet)
 
 END_TEST
 
-Suite *rtp_seal_suite(void)
+static void add_tests(Suite *suite, const char *name, SFun begin)
 {
-    Suite *suite = suite_create("rtp_seal");
-    TCase *tests = tcase_create("seal");
+    TCase *tests = tcase_create(name);
     tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, begin, teardown);
     tcase_add_test(tests, key_derivation);
     tcase_add_test(tests, packets_of_others);
     tcase_add_loop_test(tests, agrees_with_the_rfcs, 1, SEAL_SUITE_N);
@@ -681,5 +689,13 @@ Suite *rtp_seal_suite(void)
     tcase_add_loop_test(tests, keys_are_wiped, 1, SEAL_SUITE_N);
     tcase_add_test(tests, threads_do_not_meet);
     suite_add_tcase(suite, tests);
+}
+
+Suite *rtp_seal_suite(void)
+{
+    Suite *suite = suite_create("rtp_seal");
+    add_tests(suite, "seal", setup);
+    if (aes_ipsec_mb() != NULL)
+        add_tests(suite, "seal, wolfCrypt", setup_wolfcrypt);
     return suite;
 }

@@ -225,6 +225,8 @@ command -v npm >/dev/null || others+=(npm)
 command -v chromium >/dev/null || others+=(chromium)
 command -v firefox-esr >/dev/null || others+=(firefox-esr)
 [ ${#others[@]} -eq 0 ] || need_packages "${others[@]}"
+# The ciphers that a build may take instead of wolfCrypt's: dev tests both where it is installed.
+[ "$(uname -m)" != x86_64 ] || need_packages libipsec-mb-dev
 mkdir -p "$logs"
 
 # The release programs are also for the test of ctl/run.sh, which builds as it does here.

@@ -2,6 +2,7 @@
 # The libraries that Sluice stands on, as targets:
 #   Sluice::wolfssl  TLS and ciphers      system's if it has all that we need, else built here
 #   Sluice::uring    liburing             system's if >= 2.8, else built here
+#   Sluice::ipsec_mb ipsec-mb >= 1.3      the system's, only where SLUICE_IPSEC_MB asks for it
 #   Sluice::srtp2    libsrtp2 >= 2.5      Sluice::jansson  JSON      Sluice::check  tests
 #
 # What is built here is built once, at configure time, without sanitizers, into
@@ -231,4 +232,41 @@ sluice_packaged(srtp2 libsrtp2>=2.5 libsrtp2-dev)
 sluice_packaged(jansson jansson>=2.13 libjansson-dev)
 if(SLUICE_TESTS)
   sluice_packaged(check check>=0.15 check)
+endif()
+
+# ---- ipsec-mb: AES that is faster than wolfCrypt's where the processor has wide vector units.
+# SLUICE_HAS_IPSEC_MB says what came of it. Debian's package has no pkg-config file.
+set(SLUICE_IPSEC_MB OFF CACHE STRING "SRTP's AES from ipsec-mb: OFF, AUTO (if installed), ON")
+set_property(CACHE SLUICE_IPSEC_MB PROPERTY STRINGS OFF AUTO ON)
+set(SLUICE_HAS_IPSEC_MB FALSE)
+string(TOUPPER "${SLUICE_IPSEC_MB}" sluice_ipsec_mb)
+if(NOT sluice_ipsec_mb MATCHES "^(OFF|AUTO|ON)$")
+  message(FATAL_ERROR "SLUICE_IPSEC_MB is OFF, AUTO or ON, not ${SLUICE_IPSEC_MB}")
+endif()
+if(NOT sluice_ipsec_mb STREQUAL OFF)
+  find_library(IPSEC_MB_LIBRARY IPSec_MB)
+  find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h)
+  if(IPSEC_MB_LIBRARY AND IPSEC_MB_INCLUDE_DIR)
+    set(CMAKE_REQUIRED_INCLUDES ${IPSEC_MB_INCLUDE_DIR})
+    set(CMAKE_REQUIRED_LIBRARIES ${IPSEC_MB_LIBRARY})
+    check_c_source_compiles("
+      #include <intel-ipsec-mb.h>
+      #if IMB_VERSION_NUM < IMB_VERSION(1, 3, 0)
+      #error too old
+      #endif
+      int main(void) { return alloc_mb_mgr(0) == 0; }" SYSTEM_IPSEC_MB_GOOD)
+    unset(CMAKE_REQUIRED_INCLUDES)
+    unset(CMAKE_REQUIRED_LIBRARIES)
+  endif()
+  if(SYSTEM_IPSEC_MB_GOOD)
+    message(STATUS "ipsec-mb: ${IPSEC_MB_LIBRARY}")
+    set(SLUICE_HAS_IPSEC_MB TRUE)
+    add_library(Sluice::ipsec_mb INTERFACE IMPORTED GLOBAL)
+    target_include_directories(Sluice::ipsec_mb INTERFACE ${IPSEC_MB_INCLUDE_DIR})
+    target_link_libraries(Sluice::ipsec_mb INTERFACE ${IPSEC_MB_LIBRARY})
+  elseif(sluice_ipsec_mb STREQUAL ON)
+    message(FATAL_ERROR "ipsec-mb >= 1.3 is missing. On Debian: apt-get install libipsec-mb-dev")
+  else()
+    message(STATUS "ipsec-mb: not found, SRTP's AES is wolfCrypt's")
+  endif()
 endif()
