@@ -2,6 +2,8 @@
 /* ctl/close.c - ends of objects and of all that hangs on them, in the order that a worker needs. */
 #include "ctl/close.h"
 
+#include "ctl/consumer.h"
+#include "ctl/mirror.h"
 #include "ctl/notify.h"
 
 #include <errno.h>
@@ -14,8 +16,8 @@ static struct indices *indices_of(struct control *control, uint16_t worker, enum
 
 /* -ENOENT: its opening had failed. Anything else than 0 would be a bug of ours or a worker that has
  * died: the index is not used again then. */
-static void index_back(struct control *control, const struct errand *errand, enum object_kind kind,
-                       const struct outcome *outcome)
+void close_index(struct control *control, const struct errand *errand, enum object_kind kind,
+                 const struct outcome *outcome)
 {
     if (outcome->result == 0 || outcome->result == -ENOENT)
         indices_give(indices_of(control, errand->worker, kind), errand->index);
@@ -32,26 +34,36 @@ static enum object_kind kind_of(const struct object *object)
                                            : OBJECT_CONSUMER;
 }
 
+/* Of one of the objects that a request ends with the one that it names. */
+static void ended(struct request *request)
+{
+    if (request && request_came(request, 0))
+        request_result(request, NULL);
+}
+
+static void waits(struct errand *close, struct request *request)
+{
+    close->request = request;
+    if (request)
+        request_wait(request);
+}
+
 static void on_object_closed(struct control *control, struct errand *errand,
                              const struct outcome *outcome)
 {
     struct object *object = errand->object;
     struct request *request = errand->request;
-    index_back(control, errand, kind_of(object), outcome);
+    close_index(control, errand, kind_of(object), outcome);
     control->closed_n++;
     model_free(&control->model, object);
-    if (request)
-        request_result(request, NULL);
+    ended(request);
 }
 
 /* The last socket of a WebRTC server is gone, and with it the server. */
 static void server_end(struct control *control, struct webrtc_server *server)
 {
-    struct request *request = server->closer;
     control->closed_n++;
     model_free(&control->model, &server->o);
-    if (request)
-        request_result(request, NULL);
 }
 
 static void on_socket_closed(struct control *control, struct errand *errand,
@@ -60,13 +72,12 @@ static void on_socket_closed(struct control *control, struct errand *errand,
     struct socket *socket = errand->object;
     struct webrtc_server *server = socket->server;
     struct request *request = errand->request;
-    index_back(control, errand, OBJECT_SOCKET, outcome);
+    close_index(control, errand, OBJECT_SOCKET, outcome);
     texts_drop(&control->model.texts, socket->announced);
     free(socket);
     if (server && --server->sockets_n == 0 && server->o.closing)
         server_end(control, server);
-    if (request)
-        request_result(request, NULL);
+    ended(request);
 }
 
 static void object_post(struct control *control, struct object *object, enum command_kind kind,
@@ -74,7 +85,7 @@ static void object_post(struct control *control, struct object *object, enum com
 {
     errand_embed(&object->close, kind, object->index, on_object_closed);
     object->close.object = object;
-    object->close.request = request;
+    waits(&object->close, request);
     control_errand(control, object->worker, &object->close);
 }
 
@@ -87,10 +98,14 @@ static void object_leave(struct control *control, struct object *object)
 void close_consumer(struct control *control, struct consumer *consumer, struct request *request,
                     enum notice notice)
 {
+    if (consumer->asker) /* it is open, and its end comes after that answer */
+        consumer_answer(control, consumer, 0);
     if (notice != NOTICE_N)
         notify(control, notice, &consumer->o, NULL);
     object_leave(control, &consumer->o);
     object_post(control, &consumer->o, COMMAND_CONSUMER_CLOSE, request);
+    if (consumer->mirror)
+        mirror_leave(control, consumer->mirror, request);
 }
 
 void close_producer(struct control *control, struct producer *producer, struct request *request,
@@ -100,7 +115,8 @@ void close_producer(struct control *control, struct producer *producer, struct r
     if (notice != NOTICE_N)
         notify(control, notice, &producer->o, NULL);
     LIST_EACH(consumer, &producer->consumers, struct consumer, producer_link)
-    close_consumer(control, consumer, NULL, NOTICE_CONSUMER_PRODUCERCLOSE);
+    close_consumer(control, consumer, request, NOTICE_CONSUMER_PRODUCERCLOSE);
+    ASSERT(list_is_empty(&producer->mirrors));
     object_leave(control, &producer->o);
     object_post(control, &producer->o, COMMAND_PRODUCER_CLOSE, request);
 }
@@ -113,11 +129,11 @@ void close_socket(struct control *control, struct socket *socket, struct request
     indices_forget(indices_of(control, socket->worker, OBJECT_SOCKET), socket->index);
     errand_embed(&socket->close, COMMAND_SOCKET_CLOSE, socket->index, on_socket_closed);
     socket->close.object = socket;
-    socket->close.request = request;
+    waits(&socket->close, request);
     control_errand(control, socket->worker, &socket->close);
 }
 
-/* The transport itself, when nothing hangs on it any more. The last command's outcome answers. */
+/* The transport itself, when nothing hangs on it any more. */
 static void transport_end(struct control *control, struct transport *transport,
                           struct request *request, enum notice notice)
 {
@@ -131,9 +147,9 @@ static void transport_end(struct control *control, struct transport *transport,
         if (--socket->transports_n == 0 && !socket->server)
             ending[ending_n++] = socket;
     }
-    object_post(control, &transport->o, COMMAND_TRANSPORT_CLOSE, ending_n > 0 ? NULL : request);
+    object_post(control, &transport->o, COMMAND_TRANSPORT_CLOSE, request);
     for (size_t i = 0; i < ending_n; i++)
-        close_socket(control, ending[i], i + 1 < ending_n ? NULL : request);
+        close_socket(control, ending[i], request);
 }
 
 void close_transport(struct control *control, struct transport *transport, struct request *request,
@@ -142,9 +158,9 @@ void close_transport(struct control *control, struct transport *transport, struc
     struct consumer *consumer = NULL;
     struct producer *producer = NULL;
     LIST_EACH(consumer, &transport->consumers, struct consumer, link)
-    close_consumer(control, consumer, NULL, NOTICE_CONSUMER_TRANSPORTCLOSE);
+    close_consumer(control, consumer, request, NOTICE_CONSUMER_TRANSPORTCLOSE);
     LIST_EACH(producer, &transport->producers, struct producer, link)
-    close_producer(control, producer, NULL, NOTICE_PRODUCER_TRANSPORTCLOSE);
+    close_producer(control, producer, request, NOTICE_PRODUCER_TRANSPORTCLOSE);
     transport_end(control, transport, request, notice);
 }
 
@@ -157,26 +173,21 @@ void close_router(struct control *control, struct router *router, struct request
     LIST_EACH(transport, &router->transports, struct transport, link)
     {
         LIST_EACH(consumer, &transport->consumers, struct consumer, link)
-        close_consumer(control, consumer, NULL, NOTICE_CONSUMER_TRANSPORTCLOSE);
+        close_consumer(control, consumer, request, NOTICE_CONSUMER_TRANSPORTCLOSE);
     }
     LIST_EACH(transport, &router->transports, struct transport, link)
     {
         LIST_EACH(producer, &transport->producers, struct producer, link)
-        close_producer(control, producer, NULL, NOTICE_PRODUCER_TRANSPORTCLOSE);
+        close_producer(control, producer, request, NOTICE_PRODUCER_TRANSPORTCLOSE);
     }
-    struct link *last = router->transports.prev;
-    bool waits = !list_is_empty(&router->transports);
     LIST_EACH(transport, &router->transports, struct transport, link)
-    {
-        bool is_last = &transport->link == last;
-        transport_end(control, transport, is_last ? request : NULL, NOTICE_TRANSPORT_ROUTERCLOSE);
-    }
+    transport_end(control, transport, request, NOTICE_TRANSPORT_ROUTERCLOSE);
     if (notice != NOTICE_N)
         notify(control, notice, &router->o, NULL);
     object_leave(control, &router->o);
     control->closed_n++;
     model_free(&control->model, &router->o);
-    if (request && !waits)
+    if (request && request->waits_n == 0)
         request_result(request, NULL);
 }
 
@@ -185,20 +196,21 @@ void close_server(struct control *control, struct webrtc_server *server, struct 
 {
     struct webrtc *webrtc = NULL;
     LIST_EACH(webrtc, &server->transports, struct webrtc, link)
-    close_transport(control, webrtc->transport, NULL, NOTICE_TRANSPORT_LISTENSERVERCLOSE);
+    close_transport(control, webrtc->transport, request, NOTICE_TRANSPORT_LISTENSERVERCLOSE);
     if (notice != NOTICE_N)
         notify(control, notice, &server->o, NULL);
     object_leave(control, &server->o);
-    server->closer = request;
     size_t n = (size_t)control->model.places_n * server->infos_n;
     for (size_t i = 0; i < n; i++) {
         struct socket *socket = server->sockets[i];
         server->sockets[i] = NULL;
         if (socket)
-            close_socket(control, socket, NULL);
+            close_socket(control, socket, request);
     }
     if (server->sockets_n == 0)
         server_end(control, server);
+    if (request && request->waits_n == 0)
+        request_result(request, NULL);
 }
 
 void close_server_on(struct control *control, struct webrtc_server *server, uint16_t worker)

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 
 static const char *const engine_names[] = {"auto", "uring", "mmsg", NULL};
+static const char *const placement_names[] = {"home", "spread", NULL};
 static const char *const log_names[] = {"text", "json", NULL};
 static const char *const level_names[] = {"none", "error", "warn", "info", "debug", NULL};
 static const char *const key_names[] = {"socket",
                                         "workers",
+                                        "placement",
                                         "io",
                                         "without",
                                         "slots",
@@ -188,7 +190,10 @@ static void read_names(const struct fields *f, struct config *config)
         memcpy(config->socket, path, strlen(path) + 1);
         config->socket_given = true;
     }
-    int choice = (int)config->engine;
+    int choice = (int)config->placement;
+    fields_enum(f, "placement", FIELD_OPTIONAL, placement_names, &choice);
+    config->placement = (enum placement_policy)choice;
+    choice = (int)config->engine;
     fields_enum(f, "io", FIELD_OPTIONAL, engine_names, &choice);
     config->engine = (enum io_engine)choice;
     choice = (int)config->log_format;
@@ -306,11 +311,12 @@ json_t *config_json(const struct config *config)
 {
     const struct retain_rule *rule = &config->retain_rule;
     json_t *value =
-        json_pack("{s:s, s:I, s:s, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I}", "socket",
-                  config->socket, "workers", (json_int_t)config->workers_n, "io",
-                  engine_names[config->engine], "without", without_json(config->without), "slots",
-                  (json_int_t)config->slots_n, "retainSlots", (json_int_t)config->retain_slots_n,
-                  "hugePages", (int)config->huge_pages, "pin", (int)config->pin, "sockets",
+        json_pack("{s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I}",
+                  "socket", config->socket, "workers", (json_int_t)config->workers_n, "placement",
+                  placement_names[config->placement], "io", engine_names[config->engine], "without",
+                  without_json(config->without), "slots", (json_int_t)config->slots_n,
+                  "retainSlots", (json_int_t)config->retain_slots_n, "hugePages",
+                  (int)config->huge_pages, "pin", (int)config->pin, "sockets",
                   (json_int_t)config->sockets_max, "transports", (json_int_t)config->transports_max,
                   "producers", (json_int_t)config->producers_max, "consumers",
                   (json_int_t)config->consumers_max, "plannedPps", (json_int_t)config->planned_pps);

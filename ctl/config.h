@@ -22,10 +22,17 @@ enum {
 #define CONFIG_FILE   "/etc/sluice/sluiced.json"
 #define CONFIG_SOCKET "/run/sluice/sluice.sock"
 
+/* Where a room's transports go. */
+enum placement_policy {
+    PLACEMENT_HOME,   /* to the room's own worker, until it is much busier than another */
+    PLACEMENT_SPREAD, /* to the least busy worker */
+};
+
 struct config {
     char socket[CONFIG_PATH_BYTES];
     bool socket_given; /* by file, flag or environment: no other place is tried */
     uint32_t workers_n;
+    enum placement_policy placement;
     enum io_engine engine;
     uint32_t without;        /* enum io_feature bits: taken as missing */
     uint32_t slots_n;        /* of each worker */

@@ -4,6 +4,7 @@
 
 #include "ctl/close.h"
 #include "ctl/handlers.h"
+#include "ctl/mirror.h"
 #include "ctl/show.h"
 #include "ctl/wiring.h"
 
@@ -20,6 +21,7 @@ struct consume {
     const json_t *app_data; /* borrowed */
     struct transport *transport;
     struct producer *producer;
+    struct mirror *mirror; /* of the producer, where it is on another worker than the transport */
     bool paused, enable_rtx, ignore_dtx, verbatim;
     const char *mid;
     char made_mid[RTP_MID_BYTES_MAX + 1];
@@ -131,19 +133,33 @@ json_t *consumer_params(const struct consumer *consumer)
     return params;
 }
 
+void consumer_answer(struct control *control, struct consumer *consumer, int result)
+{
+    struct request *request = consumer->asker;
+    json_t *answer = consumer->answer;
+    consumer->asker = NULL;
+    consumer->answer = NULL;
+    if (result == 0) {
+        consumer->o.opened = true;
+        request_result(request, answer);
+        return;
+    }
+    json_decref(answer);
+    request_fail_errno(request, result, "the worker could not open it");
+    if (!consumer->o.closing)
+        close_consumer(control, consumer, NULL, NOTICE_N);
+}
+
+/* What its mirror lacks is the reason, and is told by the producer's worker as well. */
 static void on_consumed(struct control *control, struct errand *errand,
                         const struct outcome *outcome)
 {
     struct consumer *consumer = errand->object;
-    if (outcome->result == 0) {
-        consumer->o.opened = true;
-        request_result(errand->request, errand->result);
-        return;
-    }
-    json_decref(errand->result);
-    request_fail_errno(errand->request, outcome->result, "the worker could not open it");
-    if (!consumer->o.closing)
-        close_consumer(control, consumer, NULL, NOTICE_N);
+    int result = mirror_result(consumer->mirror, outcome->result);
+    consumer->asker = errand->request;
+    consumer->answer = errand->result;
+    if (result != 0 || consumer->o.closing || !consumer->mirror || !consumer->mirror->adding)
+        consumer_answer(control, consumer, result);
 }
 
 static struct consumer *consumer_make(struct control *control, struct request *request,
@@ -162,6 +178,7 @@ static struct consumer *consumer_make(struct control *control, struct request *r
     transport->router->consumers_n++;
     consumer->transport = transport;
     consumer->producer = consume->producer;
+    consumer->mirror = consume->mirror;
     consumer->kind = consume->producer->kind;
     consumer->type = ortc_consumer_type(consume->producer->type, false);
     consumer->paused = consume->paused;
@@ -252,9 +269,20 @@ static void consume_run(struct control *control, struct request *request, struct
         errand_free(errand);
         return;
     }
+    if (consume->transport->o.worker != consume->producer->o.worker) {
+        consume->mirror =
+            mirror_join(control, request, consume->producer, consume->transport->o.worker);
+        if (!consume->mirror) {
+            errand_free(errand);
+            return;
+        }
+        open->producer = consume->mirror->reader.producer;
+    }
     struct consumer *consumer = consumer_make(control, request, consume, open);
     if (!consumer) {
         errand_free(errand);
+        if (consume->mirror)
+            mirror_leave(control, consume->mirror, NULL);
         request_fail(request, RPC_FULL, NULL, NULL, NULL, "worker %u has no room for a consumer",
                      consume->transport->o.worker);
         return;

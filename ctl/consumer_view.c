@@ -86,7 +86,7 @@ static void on_stats(struct control *control, struct errand *errand, const struc
     next->object = consumer->producer;
     next->request = errand->request;
     next->result = list;
-    control_errand(control, consumer->o.worker, next);
+    control_errand(control, consumer->producer->o.worker, next);
 }
 
 void consumer_getStats(struct control *control, struct request *request, struct fields *f)

@@ -377,19 +377,29 @@ static void on_worker(struct control *control, uint16_t worker)
     control->more = true;
 }
 
-/* Errands of a worker that has died are answered; nothing will come of them. */
+/* Nothing will come of the next errand of a desk. False: it has none. */
+static bool errand_give_up(struct control *control, struct desk *desk)
+{
+    struct errand *errand = desk_take_any(desk);
+    if (!errand)
+        return false;
+    struct outcome outcome = {
+        .cookie = errand->cookie, .result = -ESHUTDOWN, .command = errand->kind};
+    errand_finish(control, errand, &outcome);
+    return true;
+}
+
+/* Errands of a worker that has died are answered. Who hears of it may have others for any worker:
+ * again, until there are none. */
 static void desks_service(struct control *control)
 {
-    for (uint32_t i = 0; i < control->config.workers_n; i++) {
-        struct desk *desk = &control->desks[i];
-        desk_post(desk);
-        while (desk->dead) {
-            struct errand *errand = desk_take_any(desk);
-            if (!errand)
-                break;
-            struct outcome outcome = {
-                .cookie = errand->cookie, .result = -ESHUTDOWN, .command = errand->kind};
-            errand_finish(control, errand, &outcome);
+    bool again = true;
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < control->config.workers_n; i++) {
+            struct desk *desk = &control->desks[i];
+            desk_post(desk);
+            again |= desk->dead && errand_give_up(control, desk);
         }
     }
 }
@@ -552,37 +562,55 @@ static int certificate_get(struct control *control, char why[CONFIG_ERROR_BYTES]
     return failed;
 }
 
-static void workers_stop(struct control *control, uint32_t n)
+/* Those that run, then all: they may have looked at each other. */
+static void workers_stop(struct control *control, uint32_t running_n, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < running_n; i++)
         worker_stop(control->desks[i].worker);
     for (uint32_t i = 0; i < n; i++)
         worker_exit(control->desks[i].worker);
 }
 
+static int workers_make(struct control *control, uint32_t *made_n)
+{
+    struct worker *workers[CONFIG_WORKERS_MAX] = {NULL};
+    uint32_t n = control->config.workers_n;
+    ASSERT(n <= CONFIG_WORKERS_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        struct worker_config config = worker_config_of(control, i);
+        int failed = worker_init(&workers[i], &config);
+        if (failed)
+            return failed;
+        desk_init(&control->desks[i], workers[i]);
+        (*made_n)++;
+    }
+    return n > 1 ? worker_link(workers, n) : 0;
+}
+
 static int workers_start(struct control *control, char why[CONFIG_ERROR_BYTES])
 {
-    for (uint32_t i = 0; i < control->config.workers_n; i++) {
-        struct worker_config config = worker_config_of(control, i);
-        struct worker *worker = NULL;
-        int failed = worker_init(&worker, &config);
-        if (!failed) {
-            failed = worker_start(worker);
-            if (failed)
-                worker_exit(worker);
-        }
-        if (failed) {
-            snprintf(why, CONFIG_ERROR_BYTES, "worker %u did not start: %s%s", i, strerror(-failed),
-                     failed == -ENOMEM ? " (fewer workers or slots need less memory)"
-                     : config.engine == IO_ENGINE_URING
-                         ? " (--io uring does not fall back; --io auto does)"
-                         : "");
-            workers_stop(control, i);
-            return failed;
-        }
-        desk_init(&control->desks[i], worker);
+    const struct config *config = &control->config;
+    uint32_t made_n = 0, running_n = 0;
+    char which[32] = "the workers";
+    int failed = workers_make(control, &made_n);
+    if (failed && made_n < config->workers_n)
+        snprintf(which, sizeof(which), "worker %u", made_n);
+    while (!failed && running_n < made_n) {
+        failed = worker_start(control->desks[running_n].worker);
+        if (failed)
+            snprintf(which, sizeof(which), "worker %u", running_n);
+        else
+            running_n++;
     }
-    return 0;
+    if (!failed)
+        return 0;
+    snprintf(why, CONFIG_ERROR_BYTES, "%s did not start: %s%s", which, strerror(-failed),
+             failed == -ENOMEM                   ? " (fewer workers or slots need less memory)"
+             : config->engine == IO_ENGINE_URING ? " (--io uring does not fall back; --io auto "
+                                                   "does)"
+                                                 : "");
+    workers_stop(control, running_n, made_n);
+    return failed;
 }
 
 static int workers_watch(struct control *control)
@@ -672,7 +700,7 @@ int control_init(struct control *control, const struct config *config, bool sign
         failed = workers_watch(control);
         if (!failed)
             return 0;
-        workers_stop(control, config->workers_n);
+        workers_stop(control, config->workers_n, config->workers_n);
     }
     model_exit(&control->model);
     doors_close(control);
@@ -696,6 +724,18 @@ static void disconnect_all(struct control *control)
     control->conns_high = 0;
 }
 
+/* Nothing comes of what the workers have not done. An end of one may ask for another, also of a
+ * worker that has been looked at: until none is left. */
+static void desks_clear(struct control *control)
+{
+    bool some = true;
+    while (some) {
+        some = false;
+        for (uint32_t i = 0; i < control->config.workers_n; i++)
+            some |= errand_give_up(control, &control->desks[i]);
+    }
+}
+
 /* What the workers have said and nobody takes any more. */
 static void outcomes_drop(struct worker *worker)
 {
@@ -714,14 +754,7 @@ void control_exit(struct control *control)
         request_fail(retry_take(&control->retries), RPC_STATE, NULL, NULL, NULL, "the relay ends");
     for (uint32_t i = 0; i < control->config.workers_n; i++)
         worker_stop(control->desks[i].worker);
-    for (uint32_t i = 0; i < control->config.workers_n; i++) {
-        struct desk *desk = &control->desks[i];
-        for (struct errand *errand = desk_take_any(desk); errand; errand = desk_take_any(desk)) {
-            struct outcome outcome = {
-                .cookie = errand->cookie, .result = -ESHUTDOWN, .command = errand->kind};
-            errand_finish(control, errand, &outcome);
-        }
-    }
+    desks_clear(control);
     for (uint32_t i = 0; i < control->config.workers_n; i++) {
         outcomes_drop(control->desks[i].worker);
         worker_exit(control->desks[i].worker);

@@ -48,6 +48,7 @@ enum {
     X(G, transports, "live transports")                                                            \
     X(G, producers, "live producers")                                                              \
     X(G, consumers, "live consumers")                                                              \
+    X(G, mirrors, "producers' stand-ins on other workers than their own")                          \
     X(G, webrtc_servers, "live WebRTC servers")                                                    \
     X(G, sockets, "sockets of live transports and WebRTC servers")                                 \
     X(G, workers_dead, "workers that have stopped by themselves")                                  \

@@ -85,6 +85,8 @@ static bool errand_post(struct desk *desk, struct errand *errand)
     if (errand->kind == COMMAND_TRACE_EVENTS)
         command->trace_events =
             (struct command_trace_events){.object = errand->about, .bits = errand->argument};
+    if (errand->reader)
+        command->reader = *errand->reader;
     return worker_post(desk->worker, command);
 }
 

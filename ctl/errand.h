@@ -2,8 +2,8 @@
 /* ctl/errand.h - a command on its way to a worker and back, and who waits for it.
  *
  * Errands of one worker are posted and answered in order. What does not fit into the worker's
- * mailbox waits here; that is bounded by the number of objects (a close each) and of pending
- * requests. Threads: the control thread's. */
+ * mailbox waits here; that is bounded by the number of objects and mirrors (an end each) and of
+ * pending requests. Threads: the control thread's. */
 #ifndef CTL_ERRAND_H
 #define CTL_ERRAND_H
 
@@ -26,12 +26,13 @@ struct errand {
     uint32_t index;
     uint32_t argument;      /* COMMAND_STATS: object kind; COMMAND_TRACE_EVENTS: bits */
     enum object_kind about; /* COMMAND_TRACE_EVENTS */
+    const struct command_reader *reader; /* COMMAND_READER_ADD and _REMOVE: its mirror's */
     uint16_t worker;
     void *payload; /* malloc'ed; freed with the errand */
     struct command
         *command; /* for kinds that carry more than the above; wiped and freed when posted */
     struct request *request; /* who waits, or NULL */
-    void *object;            /* what it is about: struct object, struct socket */
+    void *object;            /* what it is about: struct object, struct socket, struct mirror */
     void *result;            /* json_t, a reference: what to answer */
     errand_done *done;
     bool embedded; /* part of its object, which `done` may free */

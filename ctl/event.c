@@ -4,6 +4,7 @@
 #include "ctl/close.h"
 #include "ctl/handlers.h"
 #include "ctl/notify.h"
+#include "ctl/placement.h"
 #include "ctl/show.h"
 #include "ctl/tuple.h"
 #include "ctl/webrtc.h"
@@ -123,6 +124,23 @@ static void on_socket_dead(struct control *control, const struct socket *socket)
         notify(control, NOTICE_WEBRTCSERVER_SOCKETDEAD, &socket->server->o, NULL);
 }
 
+/* The room goes on without the worker, unless it was made for it. */
+static void router_leave_worker(struct control *control, struct router *router, uint16_t worker)
+{
+    struct transport *transport = NULL;
+    if (router->pinned && router->o.worker == worker) {
+        close_router(control, router, NULL, NOTICE_ROUTER_WORKERCLOSE);
+        return;
+    }
+    LIST_EACH(transport, &router->transports, struct transport, link)
+    {
+        if (transport->o.worker == worker)
+            close_transport(control, transport, NULL, NOTICE_TRANSPORT_WORKERCLOSE);
+    }
+    if (router->o.worker == worker)
+        model_move_router(&control->model, router, placement_home(control));
+}
+
 void control_worker_died(struct control *control, uint16_t worker)
 {
     struct router *router = NULL;
@@ -131,12 +149,10 @@ void control_worker_died(struct control *control, uint16_t worker)
         return;
     control->desks[worker].dead = true;
     control->model.places[worker].dead = true;
-    log_error("worker", "worker %u has stopped: its engine failed; its routers are closed", worker);
+    log_error("worker", "worker %u has stopped: its engine failed; its transports are closed",
+              worker);
     LIST_EACH(router, &control->model.routers, struct router, link)
-    {
-        if (router->o.worker == worker)
-            close_router(control, router, NULL, NOTICE_ROUTER_WORKERCLOSE);
-    }
+    router_leave_worker(control, router, worker);
     struct webrtc_server *server = NULL;
     LIST_EACH(server, &control->model.servers, struct webrtc_server, link)
     close_server_on(control, server, worker);

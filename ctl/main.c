@@ -22,6 +22,8 @@ static const char usage[] =
     "  --check-config        read the configuration, say whether it is right, and end\n"
     "  --socket PATH         control socket (SLUICE_SOCKET; default " CONFIG_SOCKET ")\n"
     "  --workers N           worker threads (default: one for each processor)\n"
+    "  --placement home|spread  a room's transports on its own worker until that is much busier\n"
+    "                        than another (default), or always on the least busy one\n"
     "  --pin                 worker n stays on the nth processor\n"
     "  --io auto|uring|mmsg  I/O engine; auto falls back where io_uring is not permitted\n"
     "  --slots N             packet slots of 2 KiB of each worker (default 16384)\n"
@@ -49,6 +51,7 @@ enum option_id {
     OPTION_CHECK,
     OPTION_SOCKET,
     OPTION_WORKERS,
+    OPTION_PLACEMENT,
     OPTION_PIN,
     OPTION_IO,
     OPTION_SLOTS,
@@ -70,6 +73,7 @@ static const struct option options[] = {
     {"check-config", no_argument, NULL, OPTION_CHECK},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"workers", required_argument, NULL, OPTION_WORKERS},
+    {"placement", required_argument, NULL, OPTION_PLACEMENT},
     {"pin", no_argument, NULL, OPTION_PIN},
     {"io", required_argument, NULL, OPTION_IO},
     {"slots", required_argument, NULL, OPTION_SLOTS},
@@ -119,6 +123,7 @@ static int option_read(struct config *config, int option, const char *text)
     } keys[] = {
         {OPTION_SOCKET, "socket"},
         {OPTION_WORKERS, "workers"},
+        {OPTION_PLACEMENT, "placement"},
         {OPTION_IO, "io"},
         {OPTION_SLOTS, "slots"},
         {OPTION_PPS, "plannedPps"},

@@ -39,7 +39,8 @@
 #define METHODS_PAIRS(p)  p " " p "[].key " p "[].values "
 #define METHODS_PAIR(p)   p " " p "[].key " p "[].value "
 #define METHODS_SCORE     "score score.score score.producerScore score.producerScores "
-#define METHODS_COUNTS(p) p "routers " p "transports " p "producers " p "consumers " p "sockets "
+#define METHODS_COUNTS(p)                                                                          \
+    p "routers " p "transports " p "producers " p "consumers " p "mirrors " p "sockets "
 #define METHODS_STREAM_STATS                                                                       \
     "[].type [].timestamp [].ssrc [].rtxSsrc [].rid [].kind [].mimeType [].packetsLost "           \
     "[].fractionLost [].jitter [].packetsDiscarded [].packetsRetransmitted [].packetsRepaired "    \
@@ -65,7 +66,7 @@
     X(server_dump, "server.dump", "",                                                              \
       "config connections connections[].serial connections[].pid connections[].uid "               \
       "connections[].gid connections[].requests connections[].queuedBytes "                        \
-      "connections[].subscriptions workers workers[].index workers[].routerIds "                   \
+      "connections[].subscriptions workers workers[].index workers[].routerIds workers[].load "    \
       "workers[].waitingCommands workers[].openCommands sharedSockets "                            \
       "sharedSockets[].workerIndex "                                                               \
       "sharedSockets[].ip sharedSockets[].port sharedSockets[].transports webRtcServers "          \
@@ -115,12 +116,14 @@
     X(transport_createWebRtc, "transport.createWebRtc",                                            \
       "routerId id webRtcServerId " METHODS_LISTENS                                                \
       "enableUdp enableTcp preferUdp preferTcp iceConsentTimeout "                                 \
-      "initialAvailableOutgoingBitrate enableSctp appData",                                        \
-      "id " METHODS_WEBRTC)                                                                        \
+      "initialAvailableOutgoingBitrate enableSctp workerIndex appData",                            \
+      "id workerIndex " METHODS_WEBRTC)                                                            \
     X(transport_createPlain, "transport.createPlain",                                              \
       "routerId id " METHODS_LISTEN("listenInfo") METHODS_LISTEN(                                  \
-          "rtcpListenInfo") "rtcpMux comedia enableSctp enableSrtp srtpCryptoSuite appData",       \
-      "id " METHODS_TUPLE("tuple") METHODS_TUPLE("rtcpTuple") METHODS_SRTP("srtpParameters"))      \
+          "rtcpListenInfo") "rtcpMux comedia enableSctp enableSrtp srtpCryptoSuite workerIndex "   \
+                            "appData",                                                             \
+      "id workerIndex " METHODS_TUPLE("tuple") METHODS_TUPLE("rtcpTuple")                          \
+          METHODS_SRTP("srtpParameters"))                                                          \
     X(transport_connect, "transport.connect",                                                      \
       "transportId ip port rtcpPort " METHODS_SRTP("srtpParameters") METHODS_DTLS,                 \
       METHODS_TUPLE("tuple") METHODS_TUPLE("rtcpTuple")                                            \
@@ -175,7 +178,7 @@
     X(producer_dump, "producer.dump", "producerId",                                                \
       "id kind type transportId routerId appData rtpParameters rtpMapping "                        \
       "consumableRtpParameters rtpStreams " METHODS_STREAM_DUMP(                                   \
-          "rtpStreams[]") "traceEventTypes paused consumerIds")                                    \
+          "rtpStreams[]") "traceEventTypes paused consumerIds workerIndex mirrorWorkerIndices")    \
     X(producer_enableTraceEvent, "producer.enableTraceEvent", "producerId types", "types")         \
     X(producer_close, "producer.close", "producerId", "")                                          \
     X(consumer_pause, "consumer.pause", "consumerId", "")                                          \
@@ -196,6 +199,7 @@
     X(ROUTER_WORKERCLOSE, "router.workerclose", "routerId")                                        \
     X(TRANSPORT_CLOSE, "transport.close", "transportId")                                           \
     X(TRANSPORT_ROUTERCLOSE, "transport.routerclose", "transportId")                               \
+    X(TRANSPORT_WORKERCLOSE, "transport.workerclose", "transportId")                               \
     X(TRANSPORT_LISTENSERVERCLOSE, "transport.listenserverclose", "transportId")                   \
     X(TRANSPORT_ICESTATECHANGE, "transport.icestatechange", "transportId iceState")                \
     X(TRANSPORT_ICESELECTEDTUPLECHANGE, "transport.iceselectedtuplechange",                        \

@@ -85,6 +85,7 @@ void control_gauges(struct control *control)
     count->transports = control->model.counts[NOUN_TRANSPORT];
     count->producers = control->model.counts[NOUN_PRODUCER];
     count->consumers = control->model.counts[NOUN_CONSUMER];
+    count->mirrors = control->model.mirrors_n;
     count->webrtc_servers = control->model.counts[NOUN_WEBRTC_SERVER];
     count->sockets = control->model.sockets_n;
     count->draining = control->draining;

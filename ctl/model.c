@@ -235,21 +235,36 @@ void model_free(struct model *model, struct object *object)
     free(object);
 }
 
-uint16_t model_pick_worker(const struct model *model)
+uint64_t model_load(const struct model *model, uint16_t worker)
 {
-    uint32_t best = 0;
-    uint64_t best_load = UINT64_MAX;
-    for (uint32_t i = 0; i < model->places_n; i++) {
-        const uint32_t *counts = model->places[i].counts;
-        /* A consumer is what costs; a router without any will soon have some. */
-        uint64_t load = counts[NOUN_CONSUMER] + 2ull * counts[NOUN_PRODUCER] +
-                        counts[NOUN_TRANSPORT] + 4ull * counts[NOUN_ROUTER];
-        if (!model->places[i].dead && load < best_load) {
-            best = i;
-            best_load = load;
-        }
-    }
-    return (uint16_t)best;
+    const uint32_t *counts = model->places[worker].counts;
+    /* A consumer is an encryption and a send for each packet of its stream. What comes in is
+     * received, decrypted, accounted and retained, about twice that. A transport is little by
+     * itself, but each stands for consumers that it will have. */
+    return counts[NOUN_CONSUMER] + 2ull * counts[NOUN_PRODUCER] + counts[NOUN_TRANSPORT];
+}
+
+void model_move_router(struct model *model, struct router *router, uint16_t worker)
+{
+    model->places[router->o.worker].counts[NOUN_ROUTER]--;
+    model->places[worker].counts[NOUN_ROUTER]++;
+    router->o.worker = worker;
+}
+
+void model_add_mirror(struct model *model, struct producer *producer, struct mirror *mirror)
+{
+    mirror->producer = producer;
+    list_append(&producer->mirrors, &mirror->link);
+    model->mirrors_n++;
+    model->places[mirror->reader.worker].mirrors_n++;
+}
+
+void model_remove_mirror(struct model *model, struct mirror *mirror)
+{
+    mirror->producer = NULL;
+    list_remove(&mirror->link);
+    model->mirrors_n--;
+    model->places[mirror->reader.worker].mirrors_n--;
 }
 
 static bool indices_grow(struct indices *indices)
@@ -329,6 +344,17 @@ struct socket *model_shared_socket(const struct model *model, uint16_t worker,
     return NULL;
 }
 
+struct socket *model_shared_socket_any(const struct model *model, const struct addr *local)
+{
+    struct socket *socket = NULL;
+    LIST_EACH(socket, &model->shared_sockets, struct socket, link)
+    {
+        if (addr_equal(&socket->local, local))
+            return socket;
+    }
+    return NULL;
+}
+
 static void socket_free(struct model *model, struct socket *socket)
 {
     list_remove(&socket->link);
@@ -347,6 +373,18 @@ static void server_free_all(struct model *model, struct webrtc_server *server)
     model_free(model, &server->o);
 }
 
+static void producer_free_all(struct model *model, struct producer *producer)
+{
+    struct mirror *mirror = NULL;
+    LIST_EACH(mirror, &producer->mirrors, struct mirror, link)
+    {
+        model_remove_mirror(model, mirror);
+        free(mirror);
+    }
+    model_remove(model, &producer->o);
+    model_free(model, &producer->o);
+}
+
 static void router_free_all(struct model *model, struct router *router)
 {
     struct transport *transport = NULL;
@@ -363,10 +401,7 @@ static void router_free_all(struct model *model, struct router *router)
     LIST_EACH(transport, &router->transports, struct transport, link)
     {
         LIST_EACH(producer, &transport->producers, struct producer, link)
-        {
-            model_remove(model, &producer->o);
-            model_free(model, &producer->o);
-        }
+        producer_free_all(model, producer);
         model_remove(model, &transport->o);
         for (size_t i = 0; i < transport->sockets_n; i++) {
             struct socket *socket = transport->sockets[i];

@@ -4,6 +4,7 @@
  *
  *   router --< transport --< producer --< consumer
  *                       `--< consumer
+ *   producer --< mirror (one on each other worker that has consumers of it) --< consumer
  *   transport >--< socket (its own, or one that several transports share)
  *   WebRTC server --< socket (on each of its workers), --< transport
  *
@@ -43,12 +44,13 @@ struct object {
 };
 
 struct router {
-    struct object o;
+    struct object o; /* its worker is its home: where its transports are rather than elsewhere */
     struct link link;
     struct link transports;
     const struct text *capabilities;
     uint32_t transports_n, producers_n, consumers_n;
     bool tied;
+    bool pinned; /* all of its transports are on its worker */
 };
 
 struct socket {                   /* in a worker: UDP, or TCP that listens */
@@ -79,7 +81,7 @@ struct webrtc_server {
     bool pinned;             /* to one worker */
     bool tied;
     int failed;
-    struct request *opener, *closer; /* who waits */
+    struct request *opener; /* who waits */
 };
 
 /* What a WebRTC transport has beside any other. */
@@ -131,6 +133,7 @@ struct producer {
     struct link link; /* of its transport */
     struct transport *transport;
     struct link consumers;
+    struct link mirrors;
     const struct text *params, *mapping, *consumable;
     int64_t keyframe_delay_ms;
     enum media_kind kind;
@@ -140,12 +143,28 @@ struct producer {
     uint8_t score[PRODUCER_ENCODINGS_MAX];
 };
 
+/* What stands for a producer on another worker, for the consumers there: see ctl/mirror.h. Nobody
+ * finds it by an id, and what its worker says about its index goes nowhere. */
+struct mirror {
+    struct link link;             /* of its producer */
+    struct producer *producer;    /* NULL once it ends */
+    struct command_reader reader; /* its worker, its index among the producers there, its serial */
+    uint32_t consumers_n;
+    int failed;     /* -errno of opening it, or of adding it to the producer's readers */
+    bool adding;    /* the producer's worker has not said yet whether it is a reader */
+    uint8_t ends_n; /* outcomes that its end waits for */
+    struct errand remove, close; /* here, so that closing needs no memory */
+};
+
 struct consumer {
     struct object o;
     struct link link;          /* of its transport */
     struct link producer_link; /* of its producer */
     struct transport *transport;
     struct producer *producer;
+    struct mirror *mirror;     /* of the producer, when that is on another worker; else NULL */
+    struct request *asker;     /* who waits for the mirror's reader, though the consumer is open */
+    json_t *answer;            /* and what for */
     const struct text *params; /* without mid and SSRCs: shared with its siblings */
     const struct text
         *encodings; /* consumable ones from a caller who negotiated himself, or NULL */
@@ -168,6 +187,7 @@ struct place { /* one worker's */
     bool dead; /* takes nothing new */
     struct indices of[OBJECT_KIND_N];
     uint32_t counts[NOUN_N];
+    uint32_t mirrors_n; /* they have indices of producers */
 };
 
 struct model {
@@ -177,7 +197,8 @@ struct model {
     struct place *places;
     uint32_t places_n;
     uint32_t counts[NOUN_N]; /* live ones */
-    uint32_t sockets_n;
+    uint32_t sockets_n, mirrors_n;
+    uint32_t mirror_serial; /* the last one's */
     struct texts texts;
 };
 
@@ -205,8 +226,15 @@ void model_remove(struct model *model, struct object *object);
 /* Ends its memory; it has been removed, and its index given back. */
 void model_free(struct model *model, struct object *object);
 
-/* The least loaded worker that lives; 0 if none does. */
-uint16_t model_pick_worker(const struct model *model);
+/* How much a worker has to do, in consumers: what one of them costs is 1. */
+uint64_t model_load(const struct model *model, uint16_t worker);
+
+/* The router's home is elsewhere from now on. */
+void model_move_router(struct model *model, struct router *router, uint16_t worker);
+
+/* The mirror counts from now on, or no more. */
+void model_add_mirror(struct model *model, struct producer *producer, struct mirror *mirror);
+void model_remove_mirror(struct model *model, struct mirror *mirror);
 
 /* Index for a new object, INDEX_NONE when the worker is full (or without memory). */
 uint32_t indices_take(struct indices *indices, void *object);
@@ -229,8 +257,9 @@ bool model_server_is_on(const struct webrtc_server *server, uint16_t worker);
 /* Does a consumer of this transport use the SSRC? */
 bool transport_has_ssrc(const struct transport *transport, uint32_t ssrc);
 
-/* The shared socket of this address, or NULL. */
+/* The shared socket of this address on a worker, or on any; NULL: there is none. */
 struct socket *model_shared_socket(const struct model *model, uint16_t worker,
                                    const struct addr *local);
+struct socket *model_shared_socket_any(const struct model *model, const struct addr *local);
 
 #endif

@@ -2,6 +2,7 @@
 /* ctl/plain.c - plain transports: transport.createPlain, and connect with an address and keys. */
 #include "ctl/base64.h"
 #include "ctl/handlers.h"
+#include "ctl/placement.h"
 #include "ctl/transport.h"
 #include "ctl/tuple.h"
 
@@ -14,6 +15,7 @@
 struct plain {
     const char *id;
     const json_t *app_data;
+    int64_t worker; /* that was asked for; -1: none */
     struct wish rtp, rtcp;
     bool mux, comedia, srtp;
     bool has_rtcp;
@@ -49,6 +51,7 @@ static void plain_read(struct control *control, struct request *request, struct 
         wish_read(control, request, &listen, "rtcpListenInfo", WISH_PLAIN, &plain->rtcp);
     else if (addr_is_set(&plain->rtcp.local))
         addr_set_port(&plain->rtcp.local, 0); /* beside RTP, wherever there is room */
+    plain->worker = placement_read(control, f);
     plain->app_data = handler_app_data(f);
 
     if (fields_ok(f) && plain->comedia && (plain->rtp.shared || plain->rtcp.shared))
@@ -95,12 +98,19 @@ static struct transport *make(struct control *control, struct request *request,
 static void plain_create(struct control *control, struct request *request, struct router *router,
                          const struct plain *plain)
 {
-    uint16_t worker = router->o.worker;
+    const struct placement placement = {
+        .router = router,
+        .worker = plain->worker,
+        .wishes = {&plain->rtp, plain->mux ? NULL : &plain->rtcp},
+    };
+    uint16_t worker = 0;
+    if (!placement_find(control, request, &placement, &worker))
+        return;
     struct berth berths[2] = {berth_of(&plain->rtp, worker), berth_of(&plain->rtcp, worker)};
     size_t berths_n = plain->mux ? 1 : 2;
     if (!berths_find(control, request, berths, berths_n))
         return;
-    struct transport_plan plan = {.id = plain->id, .app_data = plain->app_data};
+    struct transport_plan plan = {.id = plain->id, .app_data = plain->app_data, .worker = worker};
     struct errand *errand = errand_make(COMMAND_TRANSPORT_OPEN, 0, true, transport_opened);
     struct transport *transport = NULL;
     if (!errand)
@@ -118,6 +128,7 @@ static void plain_create(struct control *control, struct request *request, struc
     errand->object = transport;
     errand->request = request;
     errand->result = plain_result(transport);
+    json_object_set_new(errand->result, "workerIndex", json_integer(worker));
     errand->command->transport_open = (struct command_transport_open){
         .kind = TRANSPORT_PLAIN,
         .rtp_socket = transport_rtp(transport)->index,

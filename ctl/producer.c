@@ -124,6 +124,7 @@ static struct producer *producer_make(struct control *control, struct request *r
     if (!producer)
         return NULL;
     list_init(&producer->consumers);
+    list_init(&producer->mirrors);
     list_append(&transport->producers, &producer->link);
     transport->router->producers_n++;
     producer->transport = transport;
@@ -222,18 +223,75 @@ void transport_produce(struct control *control, struct request *request, struct 
 
 /* ---- producer.* ---- */
 
+/* A mirror that has ended meanwhile, or could not be opened, has nothing to pause. */
+static void on_paused(struct control *control, struct errand *errand, const struct outcome *outcome)
+{
+    (void)control;
+    struct request *request = errand->request;
+    bool of_mirror = errand->object != NULL;
+    bool gone = outcome->result == -ENOENT || outcome->result == -ESHUTDOWN;
+    if (!request_came(request, of_mirror && gone ? 0 : outcome->result))
+        return;
+    if (request->failed == 0)
+        request_result(request, NULL);
+    else
+        request_fail_errno(request, request->failed, "the worker refused");
+}
+
+static bool pause_errand(struct link *list, enum command_kind kind, uint16_t worker, uint32_t index,
+                         struct mirror *mirror)
+{
+    struct errand *errand = errand_make(kind, index, false, on_paused);
+    if (!errand)
+        return false;
+    errand->worker = worker;
+    errand->object = mirror;
+    list_append(list, &errand->link);
+    return true;
+}
+
+/* Its worker and those of its mirrors are told; answered when all have done it. False: no memory,
+ * and nothing has been said. */
+static bool pause_post(struct control *control, struct request *request, struct producer *producer,
+                       enum command_kind kind)
+{
+    struct link list;
+    struct errand *errand = NULL;
+    struct mirror *mirror = NULL;
+    list_init(&list);
+    bool right = pause_errand(&list, kind, producer->o.worker, producer->o.index, NULL);
+    LIST_EACH(mirror, &producer->mirrors, struct mirror, link)
+    right =
+        right && pause_errand(&list, kind, mirror->reader.worker, mirror->reader.producer, mirror);
+    LIST_EACH(errand, &list, struct errand, link)
+    {
+        list_remove(&errand->link);
+        if (!right) {
+            errand_free(errand);
+            continue;
+        }
+        errand->request = request;
+        request_wait(request);
+        control_errand(control, errand->worker, errand);
+    }
+    return right;
+}
+
 static void set_paused(struct control *control, struct request *request, struct producer *producer,
                        bool paused)
 {
     struct consumer *consumer = NULL;
-    if (producer->paused != paused) {
-        producer->paused = paused;
-        LIST_EACH(consumer, &producer->consumers, struct consumer, producer_link)
-        notify(control, paused ? NOTICE_CONSUMER_PRODUCERPAUSE : NOTICE_CONSUMER_PRODUCERRESUME,
-               &consumer->o, NULL);
+    if (!pause_post(control, request, producer,
+                    paused ? COMMAND_PRODUCER_PAUSE : COMMAND_PRODUCER_RESUME)) {
+        request_fail_memory(request);
+        return;
     }
-    handler_simple(control, request, &producer->o,
-                   paused ? COMMAND_PRODUCER_PAUSE : COMMAND_PRODUCER_RESUME);
+    if (producer->paused == paused)
+        return;
+    producer->paused = paused;
+    LIST_EACH(consumer, &producer->consumers, struct consumer, producer_link)
+    notify(control, paused ? NOTICE_CONSUMER_PRODUCERPAUSE : NOTICE_CONSUMER_PRODUCERRESUME,
+           &consumer->o, NULL);
 }
 
 void producer_pause(struct control *control, struct request *request, struct fields *f)
@@ -288,17 +346,21 @@ void producer_dump(struct control *control, struct request *request, struct fiel
     if (!producer)
         return;
     json_t *params = text_json(producer->params);
-    json_t *streams = json_array(), *consumers = json_array();
+    json_t *streams = json_array(), *consumers = json_array(), *mirrors = json_array();
     const struct consumer *consumer = NULL;
+    const struct mirror *mirror = NULL;
     for (size_t i = 0; params && i < producer->encodings_n; i++)
         json_array_append_new(streams, show_stream(params, i, producer->score[i]));
     LIST_EACH(consumer, &producer->consumers, struct consumer, producer_link)
     json_array_append_new(consumers, json_string(consumer->o.id));
+    LIST_EACH(mirror, &producer->mirrors, struct mirror, link)
+    json_array_append_new(mirrors, json_integer(mirror->reader.worker));
     json_t *out = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:o}", "id", producer->o.id, "kind",
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:o}", "id", producer->o.id, "kind",
         media_kind_names[producer->kind], "type", ortc_type_names[producer->type], "transportId",
-        producer->transport->o.id, "routerId", producer->transport->router->o.id, "rtpStreams",
-        streams, "traceEventTypes", handler_trace_types(producer->o.trace_bits), "paused",
+        producer->transport->o.id, "routerId", producer->transport->router->o.id, "workerIndex",
+        (int)producer->o.worker, "mirrorWorkerIndices", mirrors, "rtpStreams", streams,
+        "traceEventTypes", handler_trace_types(producer->o.trace_bits), "paused",
         (int)producer->paused, "consumerIds", consumers);
     if (params)
         json_object_set_new(out, "rtpParameters", params);

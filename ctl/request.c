@@ -132,6 +132,19 @@ void request_fail_errno(struct request *request, int error, const char *what)
                  positive == ESHUTDOWN ? "its worker has stopped" : strerror(positive));
 }
 
+void request_wait(struct request *request)
+{
+    request->waits_n++;
+}
+
+bool request_came(struct request *request, int result)
+{
+    ASSERT(request->waits_n > 0);
+    if (result != 0 && request->failed == 0)
+        request->failed = result;
+    return --request->waits_n == 0;
+}
+
 bool request_retry(struct request *request)
 {
     struct control *control = request->control;

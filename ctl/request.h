@@ -21,6 +21,8 @@ struct request {
     struct field_error err; /* of reading its parameters */
     struct link retry;      /* of the control thread's, while it is to be tried again */
     int64_t retry_until_us;
+    uint32_t waits_n; /* outcomes that are to come before it can be answered */
+    int failed;       /* the first -errno of those that have come, or 0 */
     bool answered;
     bool waited;  /* for an earlier one's answer */
     char *answer; /* waits for earlier ones */
@@ -46,6 +48,11 @@ void request_fail_fields(struct request *request);
 /* For a worker's or the system's -errno. */
 void request_fail_errno(struct request *request, int error, const char *what);
 void request_fail_memory(struct request *request);
+
+/* Several outcomes answer it together: one more is to come; one has come. True: it was the last,
+ * and request->failed says how all of them went. */
+void request_wait(struct request *request);
+bool request_came(struct request *request, int result);
 
 /* For what will be otherwise in a few milliseconds, such as a port that a closing ring still holds:
  * the request is run again from its start, so it must have changed nothing yet. False: it has been

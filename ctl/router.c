@@ -2,15 +2,25 @@
 /* ctl/router.c - router.*: rooms, and what may be sent in them. */
 #include "ctl/close.h"
 #include "ctl/handlers.h"
+#include "ctl/placement.h"
 
-static void router_make(struct control *control, struct request *request, const char *id,
-                        uint16_t worker, bool tied, json_t *capabilities, const json_t *app_data)
+/* What create has read. */
+struct plan {
+    const char *id;
+    const json_t *app_data;
+    uint16_t worker;
+    bool tied, pinned;
+};
+
+static void router_make(struct control *control, struct request *request, const struct plan *plan,
+                        json_t *capabilities)
 {
     struct model *model = &control->model;
     const struct text *text = texts_keep(&model->texts, capabilities);
     struct router *router = NULL;
     if (text)
-        router = (struct router *)model_add(model, NOUN_ROUTER, id, worker, request_owner(request));
+        router = (struct router *)model_add(model, NOUN_ROUTER, plan->id, plan->worker,
+                                            request_owner(request));
     if (!router) {
         texts_drop(&model->texts, text);
         json_decref(capabilities);
@@ -20,43 +30,41 @@ static void router_make(struct control *control, struct request *request, const 
     list_init(&router->transports);
     list_append(&model->routers, &router->link);
     router->capabilities = text;
-    router->tied = tied;
+    router->tied = plan->tied;
+    router->pinned = plan->pinned;
     router->o.opened = true;
-    router->o.app_data = texts_keep(&model->texts, app_data);
-    log_debug("router", "%s created on worker %u", router->o.id, worker);
+    router->o.app_data = texts_keep(&model->texts, plan->app_data);
+    log_debug("router", "%s created on worker %u", router->o.id, plan->worker);
     request_result(request, json_pack("{s:s, s:i, s:o}", "id", router->o.id, "workerIndex",
-                                      (int)worker, "rtpCapabilities", capabilities));
+                                      (int)plan->worker, "rtpCapabilities", capabilities));
 }
 
 void router_create(struct control *control, struct request *request, struct fields *f)
 {
-    const char *id = NULL;
-    int64_t worker = -1;
-    bool tied = false;
-    fields_int(f, "workerIndex", FIELD_OPTIONAL, 0, (int64_t)control->config.workers_n - 1,
-               &worker);
-    fields_bool(f, "tied", FIELD_OPTIONAL, &tied);
-    const json_t *app_data = handler_app_data(f);
-    if (!handler_new_id(control, request, f, NOUN_ROUTER, &id))
+    struct plan plan = {0};
+    int64_t worker = placement_read(control, f);
+    fields_bool(f, "tied", FIELD_OPTIONAL, &plan.tied);
+    plan.app_data = handler_app_data(f);
+    if (!handler_new_id(control, request, f, NOUN_ROUTER, &plan.id))
         return;
     if (control->draining) {
         request_fail(request, RPC_DRAINING, NULL, NULL, NULL, "the relay is draining");
         return;
     }
-    uint16_t index = worker < 0 ? model_pick_worker(&control->model) : (uint16_t)worker;
+    plan.pinned = worker >= 0;
+    plan.worker = plan.pinned ? (uint16_t)worker : placement_home(control);
     if (control->model.counts[NOUN_ROUTER] >= CONTROL_ROUTERS_MAX) {
         request_fail(request, RPC_FULL, NULL, NULL, NULL, "%d routers are open",
                      CONTROL_ROUTERS_MAX);
         return;
     }
-    if (control->desks[index].dead) {
-        request_fail(request, RPC_STATE, "workerIndex", "a living worker", "a stopped one",
-                     "worker %u has stopped", index);
+    if (control->model.places[plan.worker].dead) {
+        placement_fail_dead(request, plan.worker);
         return;
     }
     json_t *capabilities = ortc_router_capabilities(fields_peek(f, "mediaCodecs"), &request->err);
     if (capabilities)
-        router_make(control, request, id, index, tied, capabilities, app_data);
+        router_make(control, request, &plan, capabilities);
     else
         request_fail_fields(request);
 }

@@ -86,10 +86,11 @@ static json_t *desks_json(const struct control *control)
             if (router->o.worker == i)
                 json_array_append_new(ids, json_string(router->o.id));
         }
-        json_array_append_new(list,
-                              json_pack("{s:i, s:o, s:i, s:i}", "index", (int)i, "routerIds", ids,
-                                        "waitingCommands", (int)control->desks[i].waiting_n,
-                                        "openCommands", (int)control->desks[i].out_n));
+        json_array_append_new(list, json_pack("{s:i, s:o, s:I, s:i, s:i}", "index", (int)i,
+                                              "routerIds", ids, "load",
+                                              (json_int_t)model_load(&control->model, (uint16_t)i),
+                                              "waitingCommands", (int)control->desks[i].waiting_n,
+                                              "openCommands", (int)control->desks[i].out_n));
     }
     return list;
 }
@@ -174,11 +175,12 @@ static json_t *worker_census(const struct control *control, uint32_t i)
     const struct worker_counters *counters = worker_counters(control->desks[i].worker);
     const struct place *place = &control->model.places[i];
     return json_pack(
-        "{s:i, s:i, s:I, s:I, s:I, s:I}", "index", (int)i, "routers",
+        "{s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "index", (int)i, "routers",
         (int)place->counts[NOUN_ROUTER], "transports",
         (json_int_t)atomic_load_explicit(&counters->transports, memory_order_relaxed), "producers",
         (json_int_t)atomic_load_explicit(&counters->producers, memory_order_relaxed), "consumers",
-        (json_int_t)atomic_load_explicit(&counters->consumers, memory_order_relaxed), "sockets",
+        (json_int_t)atomic_load_explicit(&counters->consumers, memory_order_relaxed), "mirrors",
+        (json_int_t)atomic_load_explicit(&counters->mirrors, memory_order_relaxed), "sockets",
         (json_int_t)atomic_load_explicit(&counters->sockets, memory_order_relaxed));
 }
 
@@ -197,15 +199,16 @@ void server_census(struct control *control, struct request *request, struct fiel
     }
     /* This request itself is not counted. */
     request_result(
-        request, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-                           "routers", (json_int_t)count->routers, "transports",
-                           (json_int_t)count->transports, "producers", (json_int_t)count->producers,
-                           "consumers", (json_int_t)count->consumers, "webRtcServers",
-                           (json_int_t)count->webrtc_servers, "sockets", (json_int_t)count->sockets,
-                           "connections", (json_int_t)count->connections, "requests",
-                           (json_int_t)count->requests_pending - 1, "commands",
-                           (json_int_t)commands, "texts", (json_int_t)control->model.texts.n,
-                           "residentBytes", (json_int_t)count->resident_bytes, "workers", workers));
+        request,
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "routers",
+                  (json_int_t)count->routers, "transports", (json_int_t)count->transports,
+                  "producers", (json_int_t)count->producers, "consumers",
+                  (json_int_t)count->consumers, "mirrors", (json_int_t)count->mirrors,
+                  "webRtcServers", (json_int_t)count->webrtc_servers, "sockets",
+                  (json_int_t)count->sockets, "connections", (json_int_t)count->connections,
+                  "requests", (json_int_t)count->requests_pending - 1, "commands",
+                  (json_int_t)commands, "texts", (json_int_t)control->model.texts.n,
+                  "residentBytes", (json_int_t)count->resident_bytes, "workers", workers));
 }
 
 void server_setLog(struct control *control, struct request *request, struct fields *f)

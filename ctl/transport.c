@@ -23,7 +23,7 @@ struct transport *transport_make(struct control *control, struct request *reques
                                  struct router *router, const struct transport_plan *plan)
 {
     struct model *model = &control->model;
-    uint16_t worker = router->o.worker;
+    uint16_t worker = plan->worker;
     uint32_t index = INDEX_NONE;
     struct transport *transport = (struct transport *)model_add(model, NOUN_TRANSPORT, plan->id,
                                                                 worker, request_owner(request));

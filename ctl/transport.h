@@ -12,6 +12,7 @@
 struct transport_plan {
     const char *id; /* NULL: made */
     const json_t *app_data;
+    uint16_t worker;
     struct webrtc *webrtc; /* owned; NULL for a plain one */
     struct socket *sockets[TRANSPORT_SOCKETS_MAX];
     uint8_t sockets_n;

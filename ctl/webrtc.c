@@ -6,6 +6,7 @@
 #include "ctl/candidates.h"
 #include "ctl/dtlsparams.h"
 #include "ctl/handlers.h"
+#include "ctl/placement.h"
 #include "ctl/transport.h"
 
 #include "core/random.h"
@@ -22,6 +23,7 @@ static_assert((int)CREDENTIAL_BYTES <= (int)ICE_UFRAG_BYTES_MAX &&
 struct rtc {
     const char *id;
     const json_t *app_data;
+    int64_t worker;               /* that was asked for; -1: none */
     struct webrtc_server *server; /* or wishes */
     struct wish wishes[TRANSPORT_SOCKETS_MAX];
     size_t wishes_n;
@@ -90,7 +92,7 @@ static void read_consent(struct fields *f, int64_t *seconds)
         fields_fail(f, "iceConsentTimeout", "0 for never, or an integer from 10 to 60");
 }
 
-static void read_how(struct fields *f, struct rtc *rtc)
+static void read_how(const struct control *control, struct fields *f, struct rtc *rtc)
 {
     bool sctp = false;
     int64_t initial = 0;
@@ -106,32 +108,26 @@ static void read_how(struct fields *f, struct rtc *rtc)
     fields_bool(f, "enableSctp", FIELD_OPTIONAL, &sctp);
     if (fields_ok(f) && sctp)
         fields_fail(f, "enableSctp", "false: data channels come with a later version");
+    rtc->worker = placement_read(control, f);
     rtc->app_data = handler_app_data(f);
 }
 
-static bool server_sockets(struct request *request, const struct rtc *rtc, uint16_t worker,
-                           struct transport_plan *plan, struct socket *ranked[])
+static void server_sockets(const struct rtc *rtc, struct transport_plan *plan,
+                           struct socket *ranked[])
 {
     const struct webrtc_server *server = rtc->server;
-    if (!model_server_is_on(server, worker)) {
-        request_fail(request, RPC_STATE, "webRtcServerId", "a server on the router's worker",
-                     server->o.id, "server %s does not listen on worker %u, where the router is",
-                     server->o.id, worker);
-        return false;
-    }
     for (size_t i = 0; i < server->infos_n; i++) {
-        struct socket *socket = server->sockets[(size_t)worker * server->infos_n + i];
+        struct socket *socket = server->sockets[(size_t)plan->worker * server->infos_n + i];
         if (!candidate_is_wanted(&rtc->choice, socket->tcp))
             continue;
         ranked[i] = socket;
         socket->transports_n++;
         plan->sockets[plan->sockets_n++] = socket;
     }
-    return true;
 }
 
 static bool own_sockets(struct control *control, struct request *request, const struct rtc *rtc,
-                        uint16_t worker, struct transport_plan *plan, struct socket *ranked[])
+                        struct transport_plan *plan, struct socket *ranked[])
 {
     struct berth berths[TRANSPORT_SOCKETS_MAX];
     size_t ranks[TRANSPORT_SOCKETS_MAX], n = 0;
@@ -139,7 +135,7 @@ static bool own_sockets(struct control *control, struct request *request, const 
         if (!candidate_is_wanted(&rtc->choice, rtc->wishes[i].tcp))
             continue;
         ranks[n] = i;
-        berths[n++] = berth_of(&rtc->wishes[i], worker);
+        berths[n++] = berth_of(&rtc->wishes[i], plan->worker);
     }
     if (!berths_find(control, request, berths, n))
         return false;
@@ -151,16 +147,15 @@ static bool own_sockets(struct control *control, struct request *request, const 
 }
 
 static bool sockets_take(struct control *control, struct request *request, struct fields *f,
-                         const struct rtc *rtc, uint16_t worker, struct transport_plan *plan,
+                         const struct rtc *rtc, struct transport_plan *plan,
                          struct socket *ranked[])
 {
     bool some = false;
     for (size_t i = 0; i < rtc->wishes_n; i++)
         some |= candidate_is_wanted(&rtc->choice, rtc->wishes[i].tcp);
     if (rtc->server)
-        some = rtc->choice.udp || rtc->choice.tcp;
-    if (some && !(rtc->server ? server_sockets(request, rtc, worker, plan, ranked)
-                              : own_sockets(control, request, rtc, worker, plan, ranked)))
+        server_sockets(rtc, plan, ranked);
+    else if (some && !own_sockets(control, request, rtc, plan, ranked))
         return false;
     if (plan->sockets_n > 0)
         return true;
@@ -185,7 +180,8 @@ static void post(struct control *control, struct request *request, struct transp
     errand->index = transport->o.index;
     errand->object = transport;
     errand->request = request;
-    errand->result = json_pack("{s:s}", "id", transport->o.id);
+    errand->result =
+        json_pack("{s:s, s:i}", "id", transport->o.id, "workerIndex", (int)transport->o.worker);
     webrtc_put(control, errand->result, transport);
     control_errand(control, transport->o.worker, errand);
 }
@@ -214,11 +210,14 @@ static void webrtc_create(struct control *control, struct request *request, stru
     struct socket *ranked[TRANSPORT_SOCKETS_MAX] = {0};
     struct transport_plan plan = {
         .id = rtc->id, .app_data = rtc->app_data, .webrtc = calloc(1, sizeof(struct webrtc))};
+    const struct placement placement = {
+        .router = router, .worker = rtc->worker, .server = rtc->server};
     struct errand *errand = errand_make(COMMAND_TRANSPORT_OPEN, 0, true, transport_opened);
     struct transport *transport = NULL;
     if (!errand || !plan.webrtc)
         request_fail_memory(request);
-    else if (sockets_take(control, request, f, rtc, router->o.worker, &plan, ranked))
+    else if (placement_find(control, request, &placement, &plan.worker) &&
+             sockets_take(control, request, f, rtc, &plan, ranked))
         transport = transport_make(control, request, router, &plan);
     if (!transport) {
         transport_unplan(control, &plan);
@@ -236,7 +235,7 @@ void transport_createWebRtc(struct control *control, struct request *request, st
     struct router *router = handler_router(control, request, f);
     if (!router || !read_where(control, request, f, &rtc))
         return;
-    read_how(f, &rtc);
+    read_how(control, f, &rtc);
     if (!handler_new_id(control, request, f, NOUN_TRANSPORT, &rtc.id))
         return;
     if (control->draining) {

@@ -2,6 +2,7 @@
 # Suites of ctl/, one noun a line: noun -> test/ctl_noun_test.c with ctl_noun_suite().
 sluice_test_folder(ctl
   SUITES
+    churn
     codecmatch
     codecs
     config
@@ -10,9 +11,11 @@ sluice_test_folder(ctl
     h264
     jsonrpc
     media
+    mirror
     ortc
     ortc_consumer
     parts
+    placement
     protocol
     room
     rtpparams

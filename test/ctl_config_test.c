@@ -39,6 +39,9 @@ static const struct {
     {"{\"workers\":0}", "workers"},
     {"{\"workers\":\"2\"}", "workers"},
     {"{\"io\":\"fast\"}", "io"},
+    {"{\"placement\":\"home\"}", NULL},
+    {"{\"placement\":\"spread\"}", NULL},
+    {"{\"placement\":\"anywhere\"}", "placement"},
     {"{\"slots\":65536}", "slots"},
     {"{\"without\":[\"nothing\"]}", "without"},
     {"{\"without\":[1]}", "without[0]"},
@@ -74,6 +77,7 @@ START_TEST(test_round)
     char why[CONFIG_ERROR_BYTES];
     config_default(&config);
     config.without = 5;
+    config.placement = PLACEMENT_SPREAD;
     config.port_min = 4000;
     config.port_max = 5000;
     snprintf(config.certificate_path, sizeof(config.certificate_path), "/etc/sluice/cert.pem");

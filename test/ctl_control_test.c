@@ -2,6 +2,7 @@
 /* test/ctl_control_test.c - the control socket: bad input, bounds, order, many connections, ends.
  */
 #include "ctl/jsonrpc.h"
+#include "net/dtls.h"
 #include "test/ctl_rig.h"
 #include "test/suite.h"
 
@@ -510,6 +511,47 @@ START_TEST(test_shutdown_heard)
 
 END_TEST
 
+/* Workers are made, linked, started, in this order; whatever fails, none of them is left. */
+static const struct {
+    int init, link, start; /* -errno; of worker 1, of all, of worker 1 */
+    const char *which;
+} bad_starts[] = {
+    {-ENOMEM, 0, 0, "worker 1 did not start"},
+    {0, -ENOMEM, 0, "the workers did not start"},
+    {0, 0, -EPERM, "worker 1 did not start"},
+};
+
+START_TEST(test_bad_start)
+{
+    struct control *control = malloc(sizeof(*control));
+    struct config config;
+    char folder[] = "/tmp/sluice-test-XXXXXX", why[CONFIG_ERROR_BYTES] = "";
+    rig_config(&config, 3);
+    ck_assert_int_eq(dtls_library_init(), 0);
+    log_set(LOG_LEVEL_NONE, LOG_FORMAT_TEXT);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(config.socket, sizeof(config.socket), "%s/s", folder);
+    config.socket_given = true;
+    fake_fail_init(1, bad_starts[_i].init);
+    fake_fail_link(bad_starts[_i].link);
+    fake_fail_start(1, bad_starts[_i].start);
+    ck_assert_int_ne(control_init(control, &config, false, why), 0);
+    ck_assert_msg(strstr(why, bad_starts[_i].which) == why, "%s", why);
+    ck_assert_uint_eq(fake_living_n(), 0);
+
+    ck_assert_int_eq(control_init(control, &config, false, why), 0);
+    ck_assert_uint_eq(fake_living_n(), 3);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert(fake_is_linked(fake_worker(i)));
+    control_exit(control);
+    ck_assert_uint_eq(fake_living_n(), 0);
+    free(control);
+    dtls_library_exit();
+    rmdir(folder);
+}
+
+END_TEST
+
 Suite *ctl_control_suite(void)
 {
     Suite *suite = suite_create("ctl_control");
@@ -538,6 +580,9 @@ Suite *ctl_control_suite(void)
     tcase_add_test(tc, test_shutdown);
     tcase_add_test(tc, test_drain);
     tcase_add_test(tc, test_drain_over);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("start");
+    tcase_add_loop_test(tc, test_bad_start, 0, (int)ARRAY_N(bad_starts));
     suite_add_tcase(suite, tc);
     tc = tcase_create("end");
     tcase_add_test(tc, test_shutdown_heard);

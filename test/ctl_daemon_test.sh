@@ -75,6 +75,7 @@ check "and says which" \
 check "or that there is none" sh -c "[ -e /etc/sluice/sluiced.json ] ||
   '$bin/sluiced' --check-config | grep 'no file: there is no /etc/sluice/sluiced.json'"
 check "unknown flag value" says 'drainSeconds: expected' "$bin/sluiced" --drain-seconds x
+check "unknown placement" says 'placement: expected' "$bin/sluiced" --placement x
 check "help gives defaults" says '(default 20000)' "$bin/sluiced" --help
 check "right configuration" status 0 "$bin/sluiced" --config "$work/c" --check-config
 check "the sample is right" status 0 "$bin/sluiced" --config ctl/share/sluiced.json --check-config

@@ -621,8 +621,6 @@ START_TEST(test_subscriptions)
 
 END_TEST
 
-/* A worker's engine fails: its rooms end, the other worker goes on; with the last one the relay
- * ends. */
 /* Single objects that a connection is subscribed to, as server.dump counts them beside
  * server.draining and server.shutdown. */
 static int64_t single_n(void)
@@ -676,10 +674,13 @@ START_TEST(test_subscriptions_end)
 
 END_TEST
 
+/* A worker's engine fails: what it has ends, the other worker goes on; with the last one the relay
+ * ends. */
 START_TEST(test_worker_dies)
 {
     rig_room(&rig);
     rig_do(&rig, "router.create", "{'id':'other','workerIndex':1}");
+    rig_do(&rig, "router.create", "{'id':'kept','workerIndex':0}");
     fake_hold(home(), true);
     int stuck = rig_request(&rig, &rig.client, "producer.pause", "{'producerId':'p'}");
     struct outcome event = {.event = EVENT_ENGINE_DEAD};
@@ -688,8 +689,15 @@ START_TEST(test_worker_dies)
     json_t *answer = rig_answer(&rig, &rig.client, stuck);
     ck_assert_int_eq(rig_int(answer, "error.code"), RPC_STATE);
     json_decref(answer);
-    expect_note(&rig.client, "router.workerclose", "routerId", "r");
+    expect_note(&rig.client, "router.workerclose", "routerId", "kept");
+    expect_note(&rig.client, "transport.workerclose", "transportId", "t");
+    expect_note(&rig.client, "producer.transportclose", "producerId", "p");
+    rig_fails(&rig, RPC_NOT_FOUND, "routerId", "router.dump", "{'routerId':'kept'}");
     rig_do(&rig, "router.dump", "{'routerId':'other'}");
+    json_t *dump = rig_ok(&rig, "router.dump", "{'routerId':'r'}");
+    ck_assert_int_eq(rig_int(dump, "workerIndex"), 1);
+    ck_assert_uint_eq(json_array_size(rig_at(dump, "transportIds")), 0);
+    json_decref(dump);
     rig_fails(&rig, RPC_STATE, "workerIndex", "router.create", "{'workerIndex':0}");
     json_t *result = rig_ok(&rig, "router.create", "{}");
     ck_assert_int_eq(rig_int(result, "workerIndex"), 1);

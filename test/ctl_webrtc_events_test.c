@@ -353,7 +353,7 @@ START_TEST(test_deaths)
     note_says("transport.socketdead", "transportId", "t");
     struct outcome engine = {.event = EVENT_ENGINE_DEAD};
     fake_event(home(), &engine);
-    note_says("transport.routerclose", "transportId", "t");
+    note_says("transport.workerclose", "transportId", "t");
 }
 
 END_TEST

@@ -8,7 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { FAKE_OBJECTS = 8192, FAKE_WORKERS = 8 };
+enum { FAKE_OBJECTS = 8192, FAKE_WORKERS = 8, FAKE_READERS = 4 };
 
 struct fake_object {
     bool open;
@@ -19,25 +19,33 @@ struct fake_object {
     uint32_t parents_n;
     bool webrtc;
     struct command_transport_bitrate limits;
+    bool paused; /* of a producer, mirrors included */
+    struct producer_source source;
+    struct command_reader readers[FAKE_READERS];
+    uint32_t readers_n;
 };
 
 struct worker {
     struct worker_config config;
     struct worker_counters counters;
     struct fake_object objects[OBJECT_KIND_N][FAKE_OBJECTS];
+    uint32_t open_n[OBJECT_KIND_N];
     struct command last[COMMAND_KIND_N];
     uint32_t commands_n[COMMAND_KIND_N];
+    uint32_t order[COMMAND_KIND_N];
     int fail[COMMAND_KIND_N];
     struct command waiting[COMMAND_N];
     uint32_t waiting_n;
     struct outcome *outcomes; /* OUTCOME_N */
     uint32_t outcomes_at, outcomes_n;
     struct event_selected selected; /* the last one said */
-    bool hold, stopped;
+    bool hold, linked, started, stopped;
     int fd;
 };
 
 static struct worker *fakes[FAKE_WORKERS];
+static uint32_t living_n, order_n;
+static int fail_init[FAKE_WORKERS], fail_start[FAKE_WORKERS], fail_link;
 
 struct worker *fake_worker(uint32_t index)
 {
@@ -46,7 +54,12 @@ struct worker *fake_worker(uint32_t index)
 
 int worker_init(struct worker **out, const struct worker_config *config)
 {
+    int failed = fail_init[config->index];
+    fail_init[config->index] = 0;
+    if (failed)
+        return failed;
     struct worker *worker = calloc(1, sizeof(*worker));
+    living_n++;
     worker->config = *config;
     worker->outcomes = calloc(OUTCOME_N, sizeof(*worker->outcomes));
     worker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -55,18 +68,41 @@ int worker_init(struct worker **out, const struct worker_config *config)
     return 0;
 }
 
+int worker_link(struct worker *const *workers, uint32_t workers_n)
+{
+    ASSERT(workers_n > 1);
+    int failed = fail_link;
+    fail_link = 0;
+    for (uint32_t i = 0; i < workers_n; i++) {
+        ASSERT(workers[i]->config.index == i);
+        ASSERT(!workers[i]->linked && !workers[i]->started);
+        workers[i]->linked = failed == 0;
+    }
+    return failed;
+}
+
 int worker_start(struct worker *worker)
 {
-    return worker->stopped ? -EINVAL : 0;
+    int failed = fail_start[worker->config.index];
+    fail_start[worker->config.index] = 0;
+    if (failed == 0 && worker->stopped)
+        failed = -EINVAL;
+    worker->started = failed == 0;
+    return failed;
 }
 
 void worker_stop(struct worker *worker)
 {
+    ASSERT(worker->started);
     worker->stopped = true;
 }
 
 void worker_exit(struct worker *worker)
 {
+    ASSERT(!worker->started || worker->stopped);
+    for (size_t i = 0; i < FAKE_WORKERS; i++) /* they may look at each other until they end */
+        ASSERT(!fakes[i] || !fakes[i]->started || fakes[i]->stopped);
+    living_n--;
     for (size_t i = 0; i < FAKE_OBJECTS; i++) {
         if (worker->objects[OBJECT_SOCKET][i].open)
             close(worker->objects[OBJECT_SOCKET][i].fd);
@@ -98,12 +134,15 @@ static struct fake_object *object_at(struct worker *worker, enum object_kind kin
     return object->open ? object : NULL;
 }
 
-static void gauge(struct worker *worker, enum object_kind kind, int64_t step)
+/* A mirror is not counted among the producers. */
+static void gauge(struct worker *worker, enum object_kind kind, const struct fake_object *object,
+                  int64_t step)
 {
     _Atomic uint64_t *gauges[OBJECT_KIND_N] = {
         NULL, &worker->counters.sockets, &worker->counters.transports, &worker->counters.producers,
         &worker->counters.consumers};
-    atomic_fetch_add(gauges[kind], (uint64_t)step);
+    bool mirror = object->source.elsewhere;
+    atomic_fetch_add(mirror ? &worker->counters.mirrors : gauges[kind], (uint64_t)step);
 }
 
 static int object_open(struct worker *worker, enum object_kind kind, uint32_t index,
@@ -113,12 +152,14 @@ static int object_open(struct worker *worker, enum object_kind kind, uint32_t in
     struct fake_object *object = &worker->objects[kind][index];
     if (object->open)
         return -EINVAL;
-    *object = (struct fake_object){.open = true, .fd = -1};
+    struct producer_source source = object->source; /* of a producer that is about to open */
+    *object = (struct fake_object){.open = true, .fd = -1, .source = source};
     if (parent_a)
         parent_a->children++;
     if (parent_b)
         parent_b->children++;
-    gauge(worker, kind, 1);
+    worker->open_n[kind]++;
+    gauge(worker, kind, object, 1);
     return 0;
 }
 
@@ -174,8 +215,64 @@ static int transport_tell(struct worker *worker, const struct command *command)
     return 0;
 }
 
+static int mirror_open(struct worker *worker, const struct command *command)
+{
+    const struct command_producer_open *open = &command->producer_open;
+    struct fake_object *mirror = &worker->objects[OBJECT_PRODUCER][command->index];
+    ASSERT(open->source.worker != worker->config.index && fakes[open->source.worker]);
+    ASSERT(open->source.serial != 0);
+    ASSERT(open->transport == 0 && open->pt_n > 0 && open->encodings_n > 0);
+    for (size_t i = 0; i < PRODUCER_ENCODINGS_MAX; i++)
+        ASSERT(open->encodings[i].ssrc == 0 && open->encodings[i].rtx_ssrc == 0);
+    ASSERT(!mirror->open);
+    mirror->source = open->source;
+    int result = object_open(worker, OBJECT_PRODUCER, command->index, NULL, NULL);
+    mirror->paused = open->paused;
+    return result;
+}
+
+static int reader_add(struct worker *worker, const struct command *command)
+{
+    struct fake_object *producer = object_at(worker, OBJECT_PRODUCER, command->index);
+    if (!producer)
+        return -ENOENT;
+    ASSERT(!producer->source.elsewhere);
+    ASSERT(command->reader.worker != worker->config.index && fakes[command->reader.worker]);
+    ASSERT(command->reader.serial != 0);
+    if (producer->readers_n == FAKE_READERS)
+        return -ENOSPC;
+    producer->readers[producer->readers_n++] = command->reader;
+    return 0;
+}
+
+static int reader_remove(struct worker *worker, const struct command *command)
+{
+    struct fake_object *producer = object_at(worker, OBJECT_PRODUCER, command->index);
+    for (uint32_t i = 0; producer && i < producer->readers_n; i++) {
+        const struct command_reader *reader = &producer->readers[i];
+        if (reader->worker != command->reader.worker ||
+            reader->producer != command->reader.producer ||
+            reader->serial != command->reader.serial)
+            continue;
+        producer->readers[i] = producer->readers[--producer->readers_n];
+        return 0;
+    }
+    return -ENOENT;
+}
+
+static int producer_pause(struct worker *worker, const struct command *command)
+{
+    struct fake_object *producer = object_at(worker, OBJECT_PRODUCER, command->index);
+    if (!producer)
+        return -ENOENT;
+    producer->paused = command->kind == COMMAND_PRODUCER_PAUSE;
+    return 0;
+}
+
 static int producer_open(struct worker *worker, const struct command *command)
 {
+    if (command->producer_open.source.elsewhere)
+        return mirror_open(worker, command);
     uint32_t index = command->producer_open.transport;
     struct fake_object *transport = object_at(worker, OBJECT_TRANSPORT, index);
     if (!transport)
@@ -203,18 +300,20 @@ static int object_close(struct worker *worker, enum object_kind kind, uint32_t i
     struct fake_object *object = object_at(worker, kind, index);
     if (!object)
         return -ENOENT;
-    if (object->children > 0)
+    if (object->children > 0 || object->readers_n > 0)
         return -EBUSY;
     if (kind == OBJECT_SOCKET)
         close(object->fd);
     for (uint32_t i = 0; kind == OBJECT_TRANSPORT && i < object->parents_n; i++)
         worker->objects[OBJECT_SOCKET][object->parents[i]].children--;
-    if (kind == OBJECT_PRODUCER || kind == OBJECT_CONSUMER)
+    if ((kind == OBJECT_PRODUCER && !object->source.elsewhere) || kind == OBJECT_CONSUMER)
         worker->objects[OBJECT_TRANSPORT][object->parents[0]].children--;
     if (kind == OBJECT_CONSUMER)
         worker->objects[OBJECT_PRODUCER][object->parents[1]].children--;
     object->open = false;
-    gauge(worker, kind, -1);
+    worker->open_n[kind]--;
+    gauge(worker, kind, object, -1);
+    object->source = (struct producer_source){0};
     return 0;
 }
 
@@ -306,9 +405,11 @@ static int apply(struct worker *worker, const struct command *command, struct ou
         return transport_tell(worker, command);
     case COMMAND_PRODUCER_PAUSE:
     case COMMAND_PRODUCER_RESUME:
+        return producer_pause(worker, command);
     case COMMAND_READER_ADD:
+        return reader_add(worker, command);
     case COMMAND_READER_REMOVE:
-        return object_at(worker, OBJECT_PRODUCER, index) ? 0 : -ENOENT;
+        return reader_remove(worker, command);
     case COMMAND_CONSUMER_PAUSE:
     case COMMAND_CONSUMER_RESUME:
     case COMMAND_CONSUMER_KEYFRAME:
@@ -350,6 +451,7 @@ bool worker_post(struct worker *worker, const struct command *command)
         return false;
     worker->last[command->kind] = *command;
     worker->commands_n[command->kind]++;
+    worker->order[command->kind] = ++order_n;
     if (worker->hold)
         worker->waiting[worker->waiting_n++] = *command;
     else
@@ -404,12 +506,54 @@ uint32_t fake_commands_n(const struct worker *worker, enum command_kind kind)
     return worker->commands_n[kind];
 }
 
+uint32_t fake_order(const struct worker *worker, enum command_kind kind)
+{
+    return worker->order[kind];
+}
+
+uint32_t fake_living_n(void)
+{
+    return living_n;
+}
+
+void fake_fail_init(uint32_t index, int result)
+{
+    fail_init[index] = result;
+}
+
+void fake_fail_start(uint32_t index, int result)
+{
+    fail_start[index] = result;
+}
+
+void fake_fail_link(int result)
+{
+    fail_link = result;
+}
+
+bool fake_is_linked(const struct worker *worker)
+{
+    return worker->linked;
+}
+
+uint32_t fake_mirrors_n(const struct worker *worker)
+{
+    return (uint32_t)atomic_load(&worker->counters.mirrors);
+}
+
+uint32_t fake_readers_n(const struct worker *worker, uint32_t producer)
+{
+    return worker->objects[OBJECT_PRODUCER][producer].readers_n;
+}
+
+bool fake_is_paused(const struct worker *worker, uint32_t producer)
+{
+    return worker->objects[OBJECT_PRODUCER][producer].paused;
+}
+
 uint32_t fake_open_n(const struct worker *worker, enum object_kind kind)
 {
-    uint32_t n = 0;
-    for (size_t i = 0; i < FAKE_OBJECTS; i++)
-        n += worker->objects[kind][i].open;
-    return n;
+    return worker->open_n[kind];
 }
 
 void fake_fail_next(struct worker *worker, enum command_kind kind, int result)

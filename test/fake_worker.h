@@ -16,8 +16,25 @@ struct worker *fake_worker(uint32_t index);
 const struct command *fake_last(const struct worker *worker, enum command_kind kind);
 uint32_t fake_commands_n(const struct worker *worker, enum command_kind kind);
 
-/* How many objects are open. */
+/* When the last command of a kind was posted: larger than that of whatever any worker was told
+ * before; 0: never. */
+uint32_t fake_order(const struct worker *worker, enum command_kind kind);
+
+/* How many objects are open. Mirrors are among the producers here, though not in the gauges. */
 uint32_t fake_open_n(const struct worker *worker, enum object_kind kind);
+uint32_t fake_mirrors_n(const struct worker *worker);
+
+/* Of a producer: workers that read it; is it, or the mirror, paused? */
+uint32_t fake_readers_n(const struct worker *worker, uint32_t producer);
+bool fake_is_paused(const struct worker *worker, uint32_t producer);
+
+/* The next start of a relay fails here: making a worker, starting it, linking them all. How many
+ * there are; were these linked? */
+void fake_fail_init(uint32_t index, int result);
+void fake_fail_start(uint32_t index, int result);
+void fake_fail_link(int result);
+uint32_t fake_living_n(void);
+bool fake_is_linked(const struct worker *worker);
 
 /* The next command of a kind is answered with `result` and not done. */
 void fake_fail_next(struct worker *worker, enum command_kind kind, int result);

@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { WORKERS = 2 };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 /* Made once: what remains of one input would show in the next. */
@@ -27,7 +29,8 @@ static struct control *control_get(void)
     struct config config;
     char why[CONFIG_ERROR_BYTES] = "";
     config_default(&config);
-    config.workers_n = 1;
+    config.workers_n = WORKERS;
+    config.placement = PLACEMENT_SPREAD;
     config.sockets_max = config.transports_max = config.producers_max = config.consumers_max = 32;
     config.log_level = LOG_LEVEL_NONE;
     log_set(LOG_LEVEL_NONE, LOG_FORMAT_TEXT);
@@ -96,7 +99,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     ASSERT(control->model.objects_n == 0);
     ASSERT(control->model.sockets_n == 0);
     ASSERT(control->model.texts.n == 0);
-    for (size_t kind = OBJECT_SOCKET; kind < OBJECT_KIND_N; kind++)
-        ASSERT(fake_open_n(fake_worker(0), (enum object_kind)kind) == 0);
+    ASSERT(control->model.mirrors_n == 0);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        for (size_t kind = OBJECT_SOCKET; kind < OBJECT_KIND_N; kind++) {
+            ASSERT(fake_open_n(fake_worker(i), (enum object_kind)kind) == 0);
+            ASSERT(control->model.places[i].of[kind].used_n == 0);
+        }
+    }
     return 0;
 }

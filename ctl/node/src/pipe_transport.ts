@@ -17,8 +17,8 @@ import {
   Transport,
   type BaseTransportDump,
   type BaseTransportStats,
-  type SctpMade,
   type TransportEvents,
+  type TransportMade,
   type TransportObserverEvents,
 } from './transport.js';
 
@@ -40,7 +40,7 @@ export type PipeConsumerOptions<A extends AppData = AppData> = {
 };
 
 type Ends = { tuple: TransportTuple; srtpParameters?: SrtpParameters };
-export type PipeTransportMade = Ends & SctpMade;
+export type PipeTransportMade = Ends & TransportMade;
 export type PipeTransportDump = BaseTransportDump & Ends & { rtx: boolean };
 export type PipeTransportStat = BaseTransportStats & { type: string; tuple: TransportTuple };
 export type PipeTransportEvents = TransportEvents & { sctpstatechange: [SctpState] };

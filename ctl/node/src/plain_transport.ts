@@ -16,8 +16,8 @@ import {
   Transport,
   type BaseTransportDump,
   type BaseTransportStats,
-  type SctpMade,
   type TransportEvents,
+  type TransportMade,
   type TransportObserverEvents,
 } from './transport.js';
 
@@ -29,6 +29,8 @@ export type PlainTransportOptions<A extends AppData = AppData> = SctpOptions & {
   comedia?: boolean;
   enableSrtp?: boolean;
   srtpCryptoSuite?: SrtpCryptoSuite;
+  /** The relay's thread (default: the relay chooses). A router that was made for one has it. */
+  workerIndex?: number;
   appData?: A;
 } & Either<
     { listenInfo: TransportListenInfo; rtcpListenInfo?: TransportListenInfo },
@@ -53,7 +55,7 @@ export type PlainTransportObserver = PlainTransport['observer'];
 
 type Ends = Addresses & { srtpParameters?: SrtpParameters };
 /** What the relay says of a plain transport that it has made. */
-export type PlainTransportMade = Ends & SctpMade;
+export type PlainTransportMade = Ends & TransportMade;
 
 /** The options as the wire has them. */
 export function plainTransportParams(options: PlainTransportOptions): Params {

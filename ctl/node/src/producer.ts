@@ -31,6 +31,8 @@ export type ProducerTraceEventData = {
 
 export type ProducerDump = {
   id: string;
+  workerIndex: number;
+  mirrorWorkerIndices: number[];
   kind: string;
   type: ProducerType;
   rtpParameters: RtpParameters;

@@ -46,7 +46,8 @@ export type RouterOptions<A extends AppData = AppData> = {
   appData?: A;
   /** Beyond mediasoup: its id. */
   id?: string;
-  /** The relay's thread (default: the worker's, else the least loaded). */
+  /** Keep it on this thread of the relay with all its transports (default: the worker's; if that
+   * has none either, the room may use all threads). */
   workerIndex?: number;
   /** It ends with the connection (default: the worker's). */
   tied?: boolean;
@@ -106,7 +107,7 @@ export class Router<A extends AppData = AppData> extends RelayObject<
   RouterEvents,
   RouterObserverEvents
 > {
-  /** The relay's thread that has it. */
+  /** The relay's thread where it was at home when it was made; its transports may be on others. */
   readonly workerIndex: number;
   readonly #producers: ProducerIndex = new Map();
   #rtpCapabilities: RtpCapabilities;

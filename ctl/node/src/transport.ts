@@ -45,6 +45,7 @@ export type SctpListenerDump = { streamIdTable: KeyValue<number>[] };
 
 export type BaseTransportDump = {
   id: string;
+  workerIndex?: number;
   producerIds: string[];
   consumerIds: string[];
   mapSsrcConsumerId: KeyValue<number>[];
@@ -93,6 +94,8 @@ export type BaseTransportStats = {
 export type TransportEvents = ObjectEvents & {
   routerclose: [];
   listenserverclose: [];
+  /** Beyond mediasoup: its thread of the relay has stopped by itself; the router goes on. */
+  workerclose: [];
   trace: [TransportTraceEventData];
   /** Beyond mediasoup: its socket receives no more; close it and make another. */
   socketdead: [];
@@ -108,8 +111,9 @@ export type TransportObserverEvents = ObjectObserverEvents & {
 
 export type TransportObserver = Emitter<TransportObserverEvents>;
 
-/** SCTP of a transport, as it was made and as it is. */
-export type SctpMade = {
+/** What the relay says of a transport of any kind: its thread, and SCTP as it was made. */
+export type TransportMade = {
+  workerIndex?: number;
   sctpParameters?: SctpParameters;
   sctpState?: SctpState;
   sctpNegotiatedCapabilities?: SctpNegotiatedCapabilities;
@@ -121,6 +125,8 @@ export abstract class Transport<
   O extends TransportObserverEvents = TransportObserverEvents,
 > extends RelayObject<A, E, O> {
   abstract readonly type: TransportType;
+  /** Beyond mediasoup: the relay's thread that has it. */
+  readonly workerIndex: number | undefined;
   readonly sctpParameters: SctpParameters | undefined;
   readonly #producers: ProducerIndex;
   #sctpState: SctpState | undefined;
@@ -128,11 +134,12 @@ export abstract class Transport<
 
   protected constructor(
     place: Place,
-    made: SctpMade,
+    made: TransportMade,
     appData: A | undefined,
     producers: ProducerIndex,
   ) {
     super('transport', place, appData);
+    this.workerIndex = made.workerIndex;
     this.sctpParameters = made.sctpParameters;
     this.#sctpState = made.sctpState;
     this.#producers = producers;

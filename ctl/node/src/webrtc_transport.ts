@@ -16,8 +16,8 @@ import {
   Transport,
   type BaseTransportDump,
   type BaseTransportStats,
-  type SctpMade,
   type TransportEvents,
+  type TransportMade,
   type TransportObserverEvents,
 } from './transport.js';
 import type { WebRtcServer } from './webrtc_server.js';
@@ -39,6 +39,8 @@ export type WebRtcTransportOptions<A extends AppData = AppData> = SctpOptions & 
   preferTcp?: boolean;
   /** Seconds; 0: never. */
   iceConsentTimeout?: number;
+  /** The relay's thread (default: the relay chooses). A router that was made for one has it. */
+  workerIndex?: number;
   initialAvailableOutgoingBitrate?: number;
   appData?: A;
 } & Listen;
@@ -87,7 +89,7 @@ export type WebRtcTransportObserverEvents = TransportObserverEvents & Changes;
 export type WebRtcTransportObserver = WebRtcTransport['observer'];
 
 /** What the relay says of a WebRTC transport that it has made. */
-export type WebRtcTransportMade = Ice & States & SctpMade & { dtlsParameters: DtlsParameters };
+export type WebRtcTransportMade = Ice & States & TransportMade & { dtlsParameters: DtlsParameters };
 
 /** The options as the wire has them. */
 export function webRtcTransportParams(options: WebRtcTransportOptions): Params {

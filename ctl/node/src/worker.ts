@@ -38,7 +38,7 @@ export type WorkerSettings<A extends AppData = AppData> = {
   workerArgs?: string[];
   /** The running relay's socket (default: SLUICE_SOCKET, else /run/sluice/sluice.sock). */
   socketPath?: string;
-  /** Make everything on this thread of the relay (default: where there is least to do). */
+  /** Make everything on this thread of the relay, and keep it there (default: on all of them). */
   workerIndex?: number;
   /** What it makes ends with the connection: nothing is left if this process dies (false). */
   tied?: boolean;

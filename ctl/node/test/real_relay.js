@@ -57,7 +57,15 @@ export async function startPair(t, settings = {}) {
 /** Whether nothing is left but connections. */
 export async function isEmpty(worker) {
   const census = await worker.request('server.census');
-  const kinds = ['routers', 'transports', 'producers', 'consumers', 'sockets', 'webRtcServers'];
+  const kinds = [
+    'routers',
+    'transports',
+    'producers',
+    'consumers',
+    'mirrors',
+    'sockets',
+    'webRtcServers',
+  ];
   return kinds.every((kind) => (census[kind] ?? 0) === 0);
 }
 

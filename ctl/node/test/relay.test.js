@@ -340,6 +340,46 @@ test('settings of the worker: a thread, a log level, who is told', needsRelay, a
   assert.equal((await worker.request('server.setLog', {})).level, 'error');
 });
 
+test('transports of a room on several threads, unless it is kept on one', needsRelay, async (t) => {
+  const { worker } = await startPair(t);
+  const server = await worker.createWebRtcServer({ listenInfos: [listenInfo] });
+  const router = await worker.createRouter({ mediaCodecs });
+  for (const workerIndex of [0, 1]) {
+    const plain = await router.createPlainTransport({ listenInfo, workerIndex });
+    const webRtc = await router.createWebRtcTransport({ webRtcServer: server, workerIndex });
+    for (const transport of [plain, webRtc]) {
+      assert.equal(transport.workerIndex, workerIndex);
+      assert.equal((await transport.dump()).workerIndex, workerIndex);
+    }
+    const producer = await plain.produce(audio(1));
+    const { workerIndex: at, mirrorWorkerIndices } = await producer.dump();
+    assert.deepEqual([at, mirrorWorkerIndices], [workerIndex, []]);
+  }
+  const [up, down] = await Promise.all(
+    [0, 1].map((workerIndex) => router.createPlainTransport({ listenInfo, workerIndex })),
+  );
+  const producer = await up.produce(audio(2));
+  const { id: producerId } = producer;
+  const { rtpCapabilities } = router;
+  const consumer = await down.consume({ producerId, rtpCapabilities });
+  assert.deepEqual((await producer.dump()).mirrorWorkerIndices, [1]);
+  consumer.close();
+  const mirrors = async () => (await worker.request('server.census')).mirrors;
+  await until(async () => (await mirrors()) === 0, 'the end of the mirror');
+  const chosen = await router.createPlainTransport({ listenInfo });
+  assert.equal(chosen.workerIndex, router.workerIndex);
+  const kept = await worker.createRouter({ mediaCodecs, workerIndex: 1 });
+  assert.equal((await kept.createPlainTransport({ listenInfo })).workerIndex, 1);
+  await assert.rejects(kept.createPlainTransport({ listenInfo, workerIndex: 0 }), (error) => {
+    assert(error instanceof errors.InvalidStateError);
+    assert.equal(error.path, 'workerIndex');
+    return true;
+  });
+  await assert.rejects(router.createPlainTransport({ listenInfo, workerIndex: 2 }), {
+    path: 'workerIndex',
+  });
+});
+
 test('tied rooms end with the connection, others do not', needsRelay, async (t) => {
   const { relay, other } = await startPair(t);
   for (const [tied, left] of [

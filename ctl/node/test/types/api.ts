@@ -42,7 +42,10 @@ export async function all(): Promise<void> {
   router.observer.on('newtransport', (transport) => {
     same<typeof transport, types.Transport>(true);
     transport.on('routerclose', () => {});
+    transport.on('workerclose', () => {});
+    same<typeof transport.workerIndex, number | undefined>(true);
   });
+  await router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '::' }, workerIndex: 1 });
   const can: boolean = router.canConsume({ producerId: 'p', rtpCapabilities });
   // @ts-expect-error -- one must say where to listen
   await router.createWebRtcTransport({});
