@@ -2,6 +2,8 @@
 /* perf/options.c - the command line. */
 #include "perf/options.h"
 
+#include "ctl/config.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -14,12 +16,15 @@ static const char usage[] =
     "       sluice-perf limit [option...]\n"
     "       sluice-perf storm [option...]\n"
     "       sluice-perf micro [parse|rewrite|seal|retain|slab]\n"
+    "       sluice-perf report [option...]\n"
     "Measures what a Sluice relay costs, on the loopback interface.\n"
     "\n"
     "fanout starts a relay, a publisher and receivers, each a process of its own, and beside them\n"
     "the limit: a program that only rewrites, encrypts and sends. limit runs that one alone. "
     "micro\n"
-    "times the steps of a packet; it prints lines of name, value and unit.\n"
+    "times the steps of a packet; it prints lines of name, value and unit. report runs them all "
+    "and\n"
+    "makes a page of it: sluice-perf report --help.\n"
     "storm has a room forwarded while WebRTC peers join the same relay, in slices with and "
     "without.\n"
     "\n"
@@ -34,6 +39,7 @@ static const char usage[] =
     "  --rtt MS           what receivers say leaves this much later: the relay's round trip\n"
     "  --seed N           of loss, numbers and starts (default 1)\n"
     "  --io uring|mmsg    engine of the relay and of the limit (default uring)\n"
+    "  --without FEATURES as sluiced's: relay and limit do without these of the kernel\n"
     "  --workers W        worker threads, a room each with its share of receivers (default 1)\n"
     "  --warmup S         media before the measurement (default 3)\n"
     "  --seconds S        measured media (default 12)\n"
@@ -94,6 +100,7 @@ enum option_id {
     OPTION_RTT,
     OPTION_SEED,
     OPTION_IO,
+    OPTION_WITHOUT,
     OPTION_WORKERS,
     OPTION_WARMUP,
     OPTION_SECONDS,
@@ -123,6 +130,7 @@ static const struct option long_options[] = {
     {"rtt", required_argument, NULL, OPTION_RTT},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"io", required_argument, NULL, OPTION_IO},
+    {"without", required_argument, NULL, OPTION_WITHOUT},
     {"workers", required_argument, NULL, OPTION_WORKERS},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
@@ -186,6 +194,17 @@ static int choice(const char *name, const char *const *names, int first, bool *r
     return first;
 }
 
+static bool without_read(struct options *o)
+{
+    char wrong[64];
+    o->without = optarg;
+    if (config_parse_without(optarg, &o->without_bits, wrong))
+        return true;
+    fprintf(stderr, "sluice-perf: --without: expected features that sluiced knows, got %s\n",
+            wrong);
+    return false;
+}
+
 /* One case a line: a table would not be shorter. */
 static bool option_read(struct options *o, int option)
 {
@@ -220,6 +239,9 @@ static bool option_read(struct options *o, int option)
         break;
     case OPTION_IO:
         o->engine = (enum io_engine)choice("io", engine_names, 1, &right);
+        break;
+    case OPTION_WITHOUT:
+        right = without_read(o);
         break;
     case OPTION_WORKERS:
         o->workers = integer("workers", 1, OPTIONS_WORKERS_MAX, &right);
@@ -290,7 +312,7 @@ static int check(struct options *o, int argc, char **argv)
 {
     static const char *const benches[] = {"parse", "rewrite", "seal", "retain", "slab"};
     if (optind >= argc)
-        return bad("a scenario is missing: fanout, limit, micro or storm", "");
+        return bad("a scenario is missing: fanout, limit, micro, report or storm", "");
     o->scenario = argv[optind++];
     if (!is_scenario(o->scenario))
         return bad("no such scenario:", o->scenario);

@@ -98,7 +98,9 @@ static void become_relay(const char *path, const struct relay *relay, const char
                                   "--planned-pps",
                                   pps,
                                   "--log-level",
-                                  "warn"};
+                                  "warn",
+                                  options->without != NULL ? "--without" : NULL,
+                                  options->without};
     if (heap_fd >= 0) {
         snprintf(fd, sizeof fd, "%d", heap_fd);
         setenv(HEAPCOUNT_ENV, fd, 1);

@@ -5,8 +5,12 @@ sluice_test_folder(perf
     histogram
     limit
     options
+    page
+    plan
     report
+    targets
   THREADS
   LIBS sluice_perf)
 sluice_test_script(perf_fanout test/perf_fanout_test.sh LABELS integration)
+sluice_test_script(perf_report_page test/perf_report_page_test.sh LABELS integration)
 sluice_test_script(perf_storm test/perf_storm_test.sh LABELS integration)
