@@ -30,13 +30,13 @@ export function show(value) {
 
 /**
  * A table that scrolls by itself where it is too wide, also by keyboard. The first cell of a row is
- * its head; numbers are shown as numbers.
+ * its head; numbers are shown as numbers, and what begins with one stays in a line.
  */
 export function table(caption, heads, rows) {
   const cell = (value) =>
     typeof value === 'number' || value === null || value === undefined
       ? el('td', { class: 'number' }, show(value))
-      : el('td', {}, value);
+      : el('td', { class: /^[\d<>]/.test(value) ? 'line' : null }, value);
   const body = rows.map(([first, ...rest]) =>
     el('tr', {}, el('th', { scope: 'row' }, first), rest.map(cell)),
   );
