@@ -72,25 +72,33 @@ async function open(browser, options) {
   return { page, told, asked };
 }
 
-/** For each plot: how many colours are in its canvas, and what its table has. */
+/**
+ * For each plot: how many pixels below its legend have a colour of a series, and what its
+ * table has.
+ */
 function plots(page) {
-  return page.evaluate(() =>
-    [...document.querySelectorAll('main section')].map((section) => {
-      const canvas = section.querySelector('canvas');
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-      const colours = new Map();
+  return page.evaluate(() => {
+    const style = getComputedStyle(document.documentElement);
+    const names = [1, 2, 3, 4, 5].map((n) => style.getPropertyValue(`--series-${n}`).trim());
+    const colours = new Set(names.map((name) => parseInt(name.slice(1), 16)));
+    const coloured = (canvas) => {
+      const top = Math.round(canvas.height / 5);
+      const context = canvas.getContext('2d');
+      const { data } = context.getImageData(0, top, canvas.width, canvas.height - top);
+      let n = 0;
       for (let i = 0; i < data.length; i += 4) {
-        if (data[i + 3] === 255) {
-          const colour = (data[i] << 16) | (data[i + 1] << 8) | data[i + 2];
-          colours.set(colour, (colours.get(colour) ?? 0) + 1);
-        }
+        n += colours.has((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]) ? 1 : 0;
       }
-      const areas = [...colours.values()].filter((n) => n > 100).length;
-      const numbers = [...section.querySelectorAll('td')].filter((td) => /\d/.test(td.textContent));
+      return n;
+    };
+    return [...document.querySelectorAll('main section')].map((section) => {
+      const cells = [...section.querySelectorAll('td')];
+      const numbers = cells.filter((td) => /\d/.test(td.textContent));
       const rows = section.querySelectorAll('tbody tr').length;
-      return { id: section.id, areas, numbers: numbers.length, rows };
-    }),
-  );
+      const pixels = coloured(section.querySelector('canvas'));
+      return { id: section.id, pixels, numbers: numbers.length, rows };
+    });
+  });
 }
 
 async function drawn(browser, made) {
@@ -98,8 +106,8 @@ async function drawn(browser, made) {
   const all = await plots(page);
   const ids = all.map(({ id }) => id);
   check('every plot', PLOTS.concat(MORE_PLOTS).join() === ids.join(), ids.join());
-  for (const { id, areas, numbers, rows } of all) {
-    check(`${id}: drawn`, areas >= 2, `${areas} colours`);
+  for (const { id, pixels, numbers, rows } of all) {
+    check(`${id}: drawn`, pixels > 100, `${pixels} pixels`);
     check(`${id}: its numbers`, rows > 0 && numbers >= rows, `${numbers} numbers, ${rows} rows`);
   }
   const cpu = await page.textContent('#cpu tbody tr:first-child td:nth-child(2)');
