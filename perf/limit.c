@@ -319,8 +319,10 @@ static bool make_targets(struct limit *l, const struct shared *shared)
 
 static bool open_limit(struct limit *l, struct shared *shared)
 {
-    struct io_config config = {
-        .engine = l->options->engine, .sockets_max = 1, .standing_max = IO_STANDING_MIN};
+    struct io_config config = {.engine = l->options->engine,
+                               .without = l->options->without_bits,
+                               .sockets_max = 1,
+                               .standing_max = IO_STANDING_MIN};
     struct udp_options udp = {.receive_bytes = 1 << 18};
     struct udp_socket socket;
     struct addr any;

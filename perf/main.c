@@ -4,12 +4,15 @@
 #include "perf/egress.h"
 #include "perf/fanout.h"
 #include "perf/micro.h"
+#include "perf/overview.h"
 #include "perf/saturate.h"
 #include "perf/storm.h"
 
 int main(int argc, char **argv)
 {
     struct options options;
+    if (argc > 1 && strcmp(argv[1], "report") == 0)
+        return overview_main(argc - 1, argv + 1);
     int status = options_parse(&options, argc, argv);
     if (status != OPTIONS_RUN)
         return status;

@@ -2,6 +2,8 @@
 /* perf/options.c - the command line. */
 #include "perf/options.h"
 
+#include "ctl/config.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -19,12 +21,15 @@ static const char usage[] =
     "       sluice-perf churn [option...]\n"
     "       sluice-perf saturate [option...]\n"
     "       sluice-perf micro [parse|rewrite|seal|retain|slab]\n"
+    "       sluice-perf report [option...]\n"
     "Measures what a Sluice relay costs, on the loopback interface.\n"
     "\n"
     "fanout starts a relay, a publisher and receivers, each a process of its own, and beside them\n"
     "the limit: a program that only rewrites, encrypts and sends. limit runs that one alone. "
     "micro\n"
-    "times the steps of a packet; it prints lines of name, value and unit.\n"
+    "times the steps of a packet; it prints lines of name, value and unit. report runs them all "
+    "and\n"
+    "makes a page of it: sluice-perf report --help.\n"
     "room is measured as fanout is: participants who all receive, the first of them send video\n"
     "and audio. broadcast: one sender, many viewers, small rooms beside them on the same worker.\n"
     "egress holds ways of sending against each other: sockets, engines, runs, padding, ciphers.\n"
@@ -46,6 +51,7 @@ static const char usage[] =
     "  --rtt MS           what receivers say leaves this much later: the relay's round trip\n"
     "  --seed N           of loss, numbers and starts (default 1)\n"
     "  --io uring|mmsg    engine of the relay and of the limit (default uring)\n"
+    "  --without FEATURES as sluiced's: relay and limit do without these of the kernel\n"
     "  --workers W        worker threads, a room each with its share of receivers (default 1);\n"
     "                     room, broadcast, churn: one room on all of them\n"
     "  --warmup S         media before the measurement (default 3)\n"
@@ -130,6 +136,7 @@ enum option_id {
     OPTION_RTT,
     OPTION_SEED,
     OPTION_IO,
+    OPTION_WITHOUT,
     OPTION_WORKERS,
     OPTION_WARMUP,
     OPTION_SECONDS,
@@ -172,6 +179,7 @@ static const struct option long_options[] = {
     {"rtt", required_argument, NULL, OPTION_RTT},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"io", required_argument, NULL, OPTION_IO},
+    {"without", required_argument, NULL, OPTION_WITHOUT},
     {"workers", required_argument, NULL, OPTION_WORKERS},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
@@ -292,6 +300,17 @@ static bool room_option_read(struct options *o, int option)
     return right;
 }
 
+static bool without_read(struct options *o)
+{
+    char wrong[64];
+    o->without = optarg;
+    if (config_parse_without(optarg, &o->without_bits, wrong))
+        return true;
+    fprintf(stderr, "sluice-perf: --without: expected features that sluiced knows, got %s\n",
+            wrong);
+    return false;
+}
+
 /* One case a line: a table would not be shorter. */
 static bool option_read(struct options *o, int option)
 {
@@ -326,6 +345,9 @@ static bool option_read(struct options *o, int option)
         break;
     case OPTION_IO:
         o->engine = (enum io_engine)choice("io", engine_names, 1, &right);
+        break;
+    case OPTION_WITHOUT:
+        right = without_read(o);
         break;
     case OPTION_WORKERS:
         o->workers = integer("workers", 1, OPTIONS_WORKERS_MAX, &right);
@@ -446,7 +468,7 @@ static int check(struct options *o, int argc, char **argv)
     static const char *const benches[] = {"parse", "rewrite", "seal", "retain", "slab"};
     if (optind >= argc)
         return bad("a scenario is missing: fanout, room, broadcast, storm, churn, "
-                   "saturate, limit, egress or micro",
+                   "saturate, limit, egress, micro or report",
                    "");
     o->scenario = argv[optind++];
     if (!is_scenario(o->scenario))

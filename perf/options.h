@@ -37,6 +37,8 @@ struct options {
     uint32_t rtt_ms;
     uint64_t seed;
     enum io_engine engine;
+    const char *without; /* kernel features to do without, as sluiced takes them; NULL: none */
+    uint32_t without_bits;
     uint32_t workers;
     double warmup_s, seconds;
     uint32_t pairs;          /* slices of relay and limit, alternating */

@@ -96,12 +96,16 @@ static void become_relay(const char *path, const struct relay *relay, const char
                                   pps,
                                   "--log-level",
                                   "warn"};
+    size_t n = 0;
+    while (args[n] != NULL)
+        n++;
     if (options->shape != OPTIONS_FANOUT && options->workers > 1) {
-        size_t n = 0; /* one room on all of them */
-        while (args[n] != NULL)
-            n++;
-        args[n] = "--placement";
-        args[n + 1] = "spread";
+        args[n++] = "--placement"; /* one room on all of them */
+        args[n++] = "spread";
+    }
+    if (options->without != NULL) {
+        args[n++] = "--without";
+        args[n++] = options->without;
     }
     if (heap_fd >= 0) {
         snprintf(fd, sizeof fd, "%d", heap_fd);

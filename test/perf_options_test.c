@@ -41,6 +41,11 @@ START_TEST(reads_everything)
     ck_assert_uint_eq(o.rtt_ms, 80);
     ck_assert_int_eq(o.engine, IO_ENGINE_MMSG);
     ck_assert_str_eq(o.json, "-");
+    ck_assert_ptr_null(o.without);
+    ck_assert_int_eq(parse(&o, "fanout --without udp_segment,min_wait"), OPTIONS_RUN);
+    ck_assert_str_eq(o.without, "udp_segment,min_wait");
+    ck_assert_uint_eq(o.without_bits, IO_FEATURE_UDP_SEGMENT | IO_FEATURE_MIN_WAIT);
+    ck_assert_int_eq(parse(&o, "fanout --without gravity"), 2);
 }
 
 END_TEST
