@@ -41,14 +41,15 @@ uint16_t rooms_free_port(void)
     return addr_port(&socket.local);
 }
 
-json_t *rooms_make_router(struct relay *relay, const char *id, uint32_t worker)
+json_t *rooms_make_router(struct relay *relay, const char *id, int64_t worker)
 {
     json_t *codecs = json_pack("[{s:s, s:s, s:i}, {s:s, s:s, s:i, s:i}]", "kind", "video",
                                "mimeType", "video/VP8", "clockRate", 90000, "kind", "audio",
                                "mimeType", "audio/opus", "clockRate", 48000, "channels", 2);
-    return relay_call(
-        relay, "router.create",
-        json_pack("{s:s, s:i, s:o}", "id", id, "workerIndex", (int)worker, "mediaCodecs", codecs));
+    json_t *params = json_pack("{s:s, s:o}", "id", id, "mediaCodecs", codecs);
+    if (worker != ROOMS_ANY_WORKER)
+        add(params, "workerIndex", json_integer(worker));
+    return relay_call(relay, "router.create", params);
 }
 
 /* What a receiver can: no header extensions, so that packets keep their sizes; NACK if asked for.
@@ -295,7 +296,10 @@ bool rooms_make_routers(struct rooms *rooms, struct relay *relay, const struct o
     for (uint32_t i = 0; right && i < shared->scene.rooms_n; i++) {
         char id[32];
         room_id(id, i);
-        json_t *router = rooms_make_router(relay, id, shared->scene.rooms[i].worker);
+        int64_t worker = shared->scene.rooms[i].worker;
+        if (shared->scene.spread)
+            worker = ROOMS_ANY_WORKER;
+        json_t *router = rooms_make_router(relay, id, worker);
         right = router != NULL;
         if (right && rooms->capabilities == NULL)
             rooms->capabilities = receiver_capabilities(router, options);

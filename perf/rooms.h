@@ -41,8 +41,11 @@ json_t *rooms_id(const char *key, char letter, uint32_t number);
 /* Largest round trip time of the receivers' transports as the relay measured it; 0: unknown. */
 double rooms_rtt_ms(struct rooms *rooms);
 
-/* A router with an id of its own; what router.create answered. */
-json_t *rooms_make_router(struct relay *relay, const char *id, uint32_t worker);
+/* A router with an id of its own; what router.create answered. A named worker has all its
+ * transports; with ROOMS_ANY_WORKER each may be elsewhere. */
+enum { ROOMS_ANY_WORKER = -1 };
+
+json_t *rooms_make_router(struct relay *relay, const char *id, int64_t worker);
 
 /* A port that is free now, for a socket that must be named. */
 uint16_t rooms_free_port(void);

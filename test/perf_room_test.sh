@@ -23,7 +23,7 @@ room() {
   check "$name lost" "r['lost'] == r['lost_on_wire'] - r['recovered'] and r['foreign'] == 0"
   check "$name kernel" "r['kernel_drops'] == 0"
   check "$name dropped" "r['drops'] == {}"
-  check "$name worker" "[w['forwarded'] for w in r['workers']] == [r['forwarded']]"
+  check "$name workers" "sum(w['forwarded'] for w in r['workers']) == r['forwarded']"
   check "$name closed" "r['objects_after_close'] == 0"
 }
 
@@ -36,6 +36,13 @@ for io in uring mmsg; do
   check "$io kinds" "r['transit_audio_p50_us'] > 0 and r['transit_video_p50_us'] > 0"
   check "$io beside" "r['side_transit_p50_us'] is None"
 done
+
+# Half of the participants are on each worker, and so is half of what is forwarded.
+room two --senders 4 --audio --nack --workers 2 --no-count
+check "two workers" "len(r['workers']) == 2"
+check "two every packet once" "r['received'] == 3 * r['published'] and r['lost'] == 0"
+check "two halves" \
+  "all(abs(2 * w['forwarded'] - r['forwarded']) * 10 <= r['forwarded'] for w in r['workers'])"
 
 room runs --senders 4 --no-count
 check "runs every packet once" "r['received'] == 3 * r['published']"
