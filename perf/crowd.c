@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "perf/calls.h"
+#include "perf/rtcparams.h"
 #include "perf/rtcpeer.h"
 #include "perf/rtcsocket.h"
 
@@ -90,49 +91,17 @@ static void ask_due(struct crowd *c)
         ask(c, c->asked_n++);
 }
 
-static bool read_text(char *to, uint8_t *bytes, size_t room, const json_t *from)
-{
-    size_t n = json_string_length(from);
-    if (n == 0 || n > room)
-        return false;
-    memcpy(to, json_string_value(from), n);
-    *bytes = (uint8_t)n;
-    return true;
-}
-
-static bool read_fingerprint(struct fingerprint *out, const json_t *dtls)
-{
-    json_t *list = json_object_get(dtls, "fingerprints"), *one;
-    size_t i;
-    json_array_foreach(list, i, one)
-    {
-        const char *name = json_string_value(json_object_get(one, "algorithm"));
-        const char *text = json_string_value(json_object_get(one, "value"));
-        if (name != NULL && text != NULL && strcmp(name, "sha-256") == 0)
-            return fingerprint_parse(out, name, text);
-    }
-    return false;
-}
-
 /* What transport.createWebRtc answered: where, whom and with what to check. */
 static bool begin_peer(struct crowd *c, struct member *m, uint32_t index, const json_t *made)
 {
-    const json_t *ice = json_object_get(made, "iceParameters");
-    const json_t *candidate = json_array_get(json_object_get(made, "iceCandidates"), 0);
-    const char *ip = json_string_value(json_object_get(candidate, "address"));
-    json_int_t port = json_integer_value(json_object_get(candidate, "port"));
-    struct addr relay;
+    struct rtcparams theirs;
     struct rtcpeer_config config = {
         .dtls = c->dtls, .role = DTLS_ROLE_CLIENT, .seed = c->options->seed + index};
-    struct ice_credentials *theirs = &config.theirs;
-    if (ip == NULL || addr_parse(&relay, ip, (uint16_t)port) != 0 ||
-        !read_text(theirs->ufrag, &theirs->ufrag_bytes, sizeof theirs->ufrag,
-                   json_object_get(ice, "usernameFragment")) ||
-        !read_text(theirs->pwd, &theirs->pwd_bytes, sizeof theirs->pwd,
-                   json_object_get(ice, "password")) ||
-        !read_fingerprint(&config.relay, json_object_get(made, "dtlsParameters")) ||
-        rtcsocket_open(&m->socket, &relay, false, NULL) != 0)
+    if (!rtcparams_read(&theirs, made) ||
+        rtcsocket_open(&m->socket, &theirs.relay, false, NULL) != 0)
         return false;
+    config.theirs = theirs.ice;
+    config.relay = theirs.fingerprint;
     rtcpeer_init(&m->peer, &config, c->now_us);
     m->made = true;
     return true;
@@ -140,13 +109,10 @@ static bool begin_peer(struct crowd *c, struct member *m, uint32_t index, const 
 
 static void connect_transport(struct crowd *c, struct member *m, uint32_t index)
 {
-    char id[32], text[FINGERPRINT_TEXT_BYTES];
+    char id[32];
     transport_id(c, id, index);
-    fingerprint_format(&c->certificate.fingerprints[FINGERPRINT_SHA256], text);
-    json_t *params =
-        json_pack("{s:s, s:{s:s, s:[{s:s, s:s}]}}", "transportId", id, "dtlsParameters", "role",
-                  "client", "fingerprints", "algorithm", "sha-256", "value", text);
-    if (!calls_send(&c->calls, call_id(c, index, 1), "transport.connect", params))
+    if (!calls_send(&c->calls, call_id(c, index, 1), "transport.connect",
+                    rtcparams_connect(id, &c->certificate.fingerprints[FINGERPRINT_SHA256])))
         fail(c, m, "the control connection is gone");
 }
 

@@ -374,8 +374,18 @@ static bool ciphers_make(struct egress *e)
            seals_make(e, CIPHER_WOLFCRYPT);
 }
 
+/* The receivers' ports in the scene's order; what is sent there is told apart by its payload type.
+ */
+static uint16_t next_port(const struct shared *shared, uint32_t *participant)
+{
+    while (shared->scene.participants[*participant].streams_n == 0)
+        (*participant)++;
+    return shared->participants[(*participant)++].port;
+}
+
 static bool targets_make(struct egress *e)
 {
+    uint32_t participant = 0;
     const struct options *o = e->options;
     e->targets = calloc(o->consumers, sizeof(*e->targets));
     e->addresses = calloc(o->consumers, sizeof(*e->addresses));
@@ -383,19 +393,19 @@ static bool targets_make(struct egress *e)
         return false;
     memset(e->source, 0x5a, sizeof(e->source));
     e->source[0] = 0x80;
-    e->source[1] = PUBLISHER_PT;
+    e->source[1] = SCENE_VIDEO_PT;
     for (uint32_t i = 0; i < o->consumers; i++) {
         struct rewrite *rewrite = &e->targets[i].rewrite;
         const char *host = o->sink != NULL ? o->sink : "127.0.0.1";
         uint16_t port =
-            o->sink != NULL ? (uint16_t)(SINK_PORT + i) : e->stage.shared->receiver_ports[i];
+            o->sink != NULL ? (uint16_t)(SINK_PORT + i) : next_port(e->stage.shared, &participant);
         if (addr_parse(&e->addresses[i], host, port) != 0) {
             fprintf(stderr, "sluice-perf: %s is not an address\n", host);
             return false;
         }
         rewrite->ssrc = 0x11000000u + i;
         rewrite->pt_n = 1;
-        rewrite->pt[0].in = PUBLISHER_PT;
+        rewrite->pt[0].in = SCENE_VIDEO_PT;
         rewrite->pt[0].out = LIMIT_PT;
         rewrite->pt[0].rtx = REWRITE_PT_NONE;
         rewrite->pt[0].clock_rate = 90000;

@@ -3,6 +3,7 @@
 #include "perf/fanout.h"
 
 #include "core/clock.h"
+#include "perf/limit.h"
 #include "perf/report.h"
 #include "perf/stage.h"
 #include "rtp/retain.h"
@@ -11,11 +12,13 @@
 #include <math.h>
 #include <stdio.h>
 
+static const double SETTLE_S = 0.3;
+
 enum { CLOSED_S = 3, COUNT_S = 3, PAIRS_MAX = 99, HELD_SAMPLES_MAX = 4096 };
 
 /* One slice of anybody who sends. */
 struct slice {
-    double cpu_ns, packets, sends, seconds;
+    double cpu_ns, packets, sends, syscalls, seconds;
 };
 
 struct pairs {
@@ -33,13 +36,9 @@ struct run {
     double held_sum;
     double held_n;
     double cpu_min, cpu_max; /* of a slice, ns per forward */
-    double published_in_windows;
+    double wanted_in_windows;
+    struct slice workers[OPTIONS_WORKERS_MAX]; /* sums */
 };
-
-static double figure(int64_t value)
-{
-    return value == MEASURE_NONE ? NAN : (double)value;
-}
 
 static double per_packet(const struct slice *slice)
 {
@@ -51,6 +50,7 @@ static void slice_add(struct slice *sum, const struct slice *one)
     sum->cpu_ns += one->cpu_ns;
     sum->packets += one->packets;
     sum->sends += one->sends;
+    sum->syscalls += one->syscalls;
     sum->seconds += one->seconds;
 }
 
@@ -67,46 +67,75 @@ static bool look_at_held(struct run *run)
     return true;
 }
 
+struct look { /* at the relay */
+    struct relay_counters totals, workers[OPTIONS_WORKERS_MAX];
+    int64_t cpu_ns, workers_cpu_ns[OPTIONS_WORKERS_MAX];
+};
+
+static void look_at_cpu(const struct relay *relay, struct look *look)
+{
+    look->cpu_ns = measure_cpu_ns(&relay->threads);
+    for (int i = 0; i < relay->threads.n && i < OPTIONS_WORKERS_MAX; i++)
+        look->workers_cpu_ns[i] = measure_thread_cpu_ns(relay->pid, relay->threads.tids[i]);
+}
+
+static struct slice slice_of(const struct relay_counters *before,
+                             const struct relay_counters *after, int64_t cpu_ns, int64_t cpu_end_ns)
+{
+    struct slice slice = {
+        .cpu_ns = report_figure(cpu_end_ns) - report_figure(cpu_ns),
+        .packets = (double)(after->forwarded - before->forwarded + after->resent - before->resent),
+        .sends = (double)(after->sends - before->sends),
+    };
+    double packets_out = (double)(after->packets_out - before->packets_out);
+    if (packets_out > 0 && slice.packets > 0) /* RTCP is in both: runs are of RTP */
+        slice.sends -= packets_out - slice.packets;
+    return slice;
+}
+
 static bool relay_slice(struct run *run, double seconds, struct slice *slice)
 {
+    static struct look before, after;
     struct stage *stage = &run->stage;
-    struct relay_counters before, after;
-    uint64_t published = stage->shared->published;
-    if (!relay_counters(&stage->relay, &before))
+    struct relay *relay = &stage->relay;
+    uint64_t wanted = stage_wanted(stage);
+    if (!relay_worker_counters(relay, &before.totals, before.workers))
         return false;
-    int64_t cpu_ns = measure_cpu_ns(&stage->relay.threads);
+    look_at_cpu(relay, &before);
     int64_t from_us = clock_now_us();
     atomic_store(&stage->shared->measure, true);
     bool right = stage_publish(stage, seconds, true);
     atomic_store(&stage->shared->measure, false);
     int64_t until_us = clock_now_us();
-    int64_t cpu_end_ns = measure_cpu_ns(&stage->relay.threads);
-    if (!right || !relay_counters(&stage->relay, &after))
+    look_at_cpu(relay, &after);
+    if (!right || !relay_worker_counters(relay, &after.totals, after.workers))
         return false;
-    run->published_in_windows += (double)(stage->shared->published - published);
-    *slice = (struct slice){
-        .cpu_ns = figure(cpu_end_ns) - figure(cpu_ns),
-        .packets = (double)(after.forwarded - before.forwarded + after.resent - before.resent),
-        .sends = (double)(after.sends - before.sends),
-        .seconds = (double)(until_us - from_us) / 1e6,
-    };
-    double packets_out = (double)(after.packets_out - before.packets_out);
-    if (packets_out > 0 && slice->packets > 0) /* RTCP is in both: runs are of RTP */
-        slice->sends -= packets_out - slice->packets;
+    run->wanted_in_windows += (double)(stage_wanted(stage) - wanted);
+    *slice = slice_of(&before.totals, &after.totals, before.cpu_ns, after.cpu_ns);
+    slice->seconds = (double)(until_us - from_us) / 1e6;
+    for (uint32_t i = 0; i < stage->options->workers; i++) {
+        struct slice one = slice_of(&before.workers[i], &after.workers[i], before.workers_cpu_ns[i],
+                                    after.workers_cpu_ns[i]);
+        one.seconds = slice->seconds;
+        one.syscalls = (double)(after.workers[i].syscalls - before.workers[i].syscalls);
+        slice_add(&run->workers[i], &one);
+    }
     return true;
 }
 
-static bool limit_slice(struct stage *stage, double seconds, double run_length, struct slice *slice)
+static bool limit_slice(struct stage *stage, double seconds, struct limit_runs runs,
+                        struct slice *slice)
 {
     struct shared *shared = stage->shared;
     uint64_t packets = shared->limit_packets, sends = shared->limit_sends;
     int64_t cpu_ns = measure_cpu_ns(&stage->limit_threads), from_us = clock_now_us();
-    atomic_store(&shared->limit_run_q8, (uint32_t)lround(run_length * 256));
+    atomic_store(&shared->limit_audio_run_q8, runs.audio_q8);
+    atomic_store(&shared->limit_run_q8, runs.video_q8);
     bool right = stage_wait(stage, seconds);
     atomic_store(&shared->limit_run_q8, 0);
     right = right && stage_wait(stage, 0.06);
     *slice = (struct slice){
-        .cpu_ns = figure(measure_cpu_ns(&stage->limit_threads)) - figure(cpu_ns),
+        .cpu_ns = report_figure(measure_cpu_ns(&stage->limit_threads)) - report_figure(cpu_ns),
         .packets = (double)(shared->limit_packets - packets),
         .sends = (double)(shared->limit_sends - sends),
         .seconds = (double)(clock_now_us() - from_us) / 1e6,
@@ -119,13 +148,14 @@ static bool one_pair(struct run *run, double seconds)
 {
     struct slice relay, same, best;
     struct pairs *pairs = &run->pairs;
-    double burst = run->stage.options->burst;
+    const struct options *o = run->stage.options;
+    const struct scene *scene = &run->stage.shared->scene;
     if (!relay_slice(run, seconds, &relay))
         return false;
     double length = relay.sends > 0 ? relay.packets / relay.sends : 1;
     length = length < 1 ? 1 : length > OPTIONS_BURST_MAX ? OPTIONS_BURST_MAX : length;
-    if (!limit_slice(&run->stage, seconds / 2, length, &same) ||
-        !limit_slice(&run->stage, seconds / 2, length > burst ? length : burst, &best))
+    if (!limit_slice(&run->stage, seconds / 2, limit_runs_of(scene, o, length), &same) ||
+        !limit_slice(&run->stage, seconds / 2, limit_best_runs(scene, o, length), &best))
         return false;
     double own_ns = per_packet(&relay);
     pairs->same_ns[pairs->n] = per_packet(&same);
@@ -161,7 +191,7 @@ static void report_pairs(struct run *run)
     r->limit_same_packets_per_send = run->limit_same.packets / run->limit_same.sends;
     r->limit_best_packets_per_send = run->limit_best.packets / run->limit_best.sends;
     r->forwarded = run->relay.packets;
-    r->offered_pps = run->published_in_windows * run->stage.options->consumers / run->relay.seconds;
+    r->offered_pps = run->wanted_in_windows / run->relay.seconds;
     r->forwarded_pps = run->relay.packets / run->relay.seconds;
     r->relay_core_share = run->relay.cpu_ns / 1e9 / run->relay.seconds;
     r->cpu_ns_per_forward = per_packet(&run->relay);
@@ -170,15 +200,50 @@ static void report_pairs(struct run *run)
     r->packets_per_send = run->relay.packets / run->relay.sends;
 }
 
+static void read_transit(const struct histogram *from, double *p50, double *p99, double *p999)
+{
+    if (from->n == 0)
+        return;
+    *p50 = (double)histogram_quantile(from, 0.5) / 1e3;
+    *p99 = (double)histogram_quantile(from, 0.99) / 1e3;
+    *p999 = (double)histogram_quantile(from, 0.999) / 1e3;
+}
+
+/* Of all but side rooms; by kind; of side rooms. */
 static void report_transit(struct report *r, const struct shared *shared)
 {
-    if (shared->transit_ns.n == 0)
-        return;
-    r->transit_p50_us = (double)histogram_quantile(&shared->transit_ns, 0.5) / 1e3;
-    r->transit_p99_us = (double)histogram_quantile(&shared->transit_ns, 0.99) / 1e3;
-    r->transit_p999_us = (double)histogram_quantile(&shared->transit_ns, 0.999) / 1e3;
-    r->arrival_p50_us = (double)histogram_quantile(&shared->arrival_ns, 0.5) / 1e3;
-    r->arrival_p99_us = (double)histogram_quantile(&shared->arrival_ns, 0.99) / 1e3;
+    const struct histogram *by = shared->transit_ns;
+    struct histogram main = by[SHARED_VIDEO];
+    histogram_merge(&main, &by[SHARED_AUDIO]);
+    read_transit(&main, &r->transit_p50_us, &r->transit_p99_us, &r->transit_p999_us);
+    read_transit(&by[SHARED_VIDEO], &r->transit_video_p50_us, &r->transit_video_p99_us,
+                 &r->transit_video_p999_us);
+    read_transit(&by[SHARED_AUDIO], &r->transit_audio_p50_us, &r->transit_audio_p99_us,
+                 &r->transit_audio_p999_us);
+    read_transit(&by[SHARED_SIDE], &r->side_transit_p50_us, &r->side_transit_p99_us,
+                 &r->side_transit_p999_us);
+    main = shared->arrival_ns[SHARED_VIDEO];
+    histogram_merge(&main, &shared->arrival_ns[SHARED_AUDIO]);
+    read_transit(&main, &r->arrival_p50_us, &r->arrival_p99_us, &r->arrival_p999_us);
+    read_transit(&shared->arrival_ns[SHARED_SIDE], &r->side_arrival_p50_us, &r->side_arrival_p99_us,
+                 &r->side_arrival_p999_us);
+}
+
+static void report_workers(struct run *run)
+{
+    struct report *r = run->report;
+    r->workers_known = run->stage.options->workers;
+    for (size_t i = 0; i < r->workers_known; i++) {
+        const struct slice *one = &run->workers[i];
+        r->workers[i] = (struct report_worker){
+            .forwarded = one->packets,
+            .forwarded_pps = one->packets / one->seconds,
+            .core_share = one->cpu_ns / 1e9 / one->seconds,
+            .cpu_ns_per_packet = per_packet(one),
+            .packets_per_send = one->packets / one->sends,
+            .syscalls_per_packet = one->syscalls / one->packets,
+        };
+    }
 }
 
 /* Each receiver is to have every packet of its room. */
@@ -188,7 +253,7 @@ static void report_arrivals(struct run *run)
     const struct shared *shared = run->stage.shared;
     struct stage_sums sums;
     stage_sum(&run->stage, &sums);
-    double wanted = (double)shared->published * run->stage.options->consumers;
+    double wanted = (double)stage_wanted(&run->stage);
     double limit_sent = run->limit_same.packets + run->limit_best.packets;
     r->published = (double)shared->published;
     r->publish_late = (double)shared->publish_late;
@@ -199,10 +264,11 @@ static void report_arrivals(struct run *run)
     r->lost_on_wire = (double)sums.lost_on_wire;
     r->recovered = (double)sums.recovered;
     if (sums.lost_on_wire > 0)
-        r->recovered_share = (double)sums.recovered / (double)sums.lost_on_wire;
+        r->recovered_share = (double)sums.recovered_thrown / (double)sums.lost_on_wire;
     r->nack_requested = (double)sums.nack_requested;
     r->nack_served = (double)sums.nack_served;
     r->nack_late = (double)sums.nack_late;
+    r->keyframes_requested = (double)sums.keyframes_requested;
     r->foreign = (double)sums.foreign;
     r->limit_arrived_share = limit_sent > 0 ? (double)sums.limit / limit_sent : NAN;
 }
@@ -211,14 +277,20 @@ static bool report_relay(struct run *run)
 {
     struct report *r = run->report;
     const struct options *o = run->stage.options;
-    struct relay_counters now;
-    if (!relay_counters(&run->stage.relay, &now))
+    struct relay_counters now, workers[OPTIONS_WORKERS_MAX];
+    if (!relay_worker_counters(&run->stage.relay, &now, workers))
         return false;
+    for (uint32_t i = 0; i < o->workers; i++) {
+        r->workers[i].kernel_drops = (double)workers[i].kernel_drops;
+        r->workers[i].dropped = (double)workers[i].drops;
+    }
+    json_decref(r->drops);
+    r->drops = relay_drops(&run->stage.relay);
     r->kernel_drops = (double)now.kernel_drops;
     r->nack_missed = (double)now.nack_missed;
     if (!o->nack)
         return true;
-    r->rtt_ms = relay_rtt_ms(&run->stage.relay, o);
+    r->rtt_ms = rooms_rtt_ms(&run->stage.rooms);
     r->retention_ms =
         (double)retain_duration_us(&retain_rule_default, (int64_t)(r->rtt_ms * 1e3)) / 1e3;
     return true;
@@ -226,21 +298,32 @@ static bool report_relay(struct run *run)
 
 /* ---- the measured run ---- */
 
+/* What can be asked for again: video. */
+static uint64_t published_video(const struct stage *stage)
+{
+    const struct scene *scene = &stage->shared->scene;
+    uint64_t packets = 0;
+    for (uint32_t i = 0; i < scene->tracks_n; i++)
+        if (scene->tracks[i].kind == SCENE_VIDEO)
+            packets += stage->shared->tracks[i].published;
+    return packets;
+}
+
 /* What is held, and memory, while media flows; between two slices, not in them. */
 static bool steady(struct run *run, int64_t kernel_idle)
 {
     struct stage *stage = &run->stage;
     struct report *r = run->report;
-    uint64_t published = stage->shared->published;
+    uint64_t published = published_video(stage);
     int64_t from_us = clock_now_us();
     atomic_store(&stage->shared->publish, true);
     bool right = stage_wait(stage, 1);
     for (int i = 0; right && i < 20; i++)
         right = look_at_held(run) && stage_wait(stage, 0.0533);
-    r->mem_steady_bytes = figure(measure_memory_bytes(stage->relay.pid));
-    r->kernel_mem_bytes = figure(measure_kernel_bytes()) - figure(kernel_idle);
-    double pps = (double)(stage->shared->published - published) /
-                 ((double)(clock_now_us() - from_us) / 1e6) * stage->options->workers;
+    r->mem_steady_bytes = report_figure(measure_memory_bytes(stage->relay.pid));
+    r->kernel_mem_bytes = report_figure(measure_kernel_bytes()) - report_figure(kernel_idle);
+    double pps =
+        (double)(published_video(stage) - published) / ((double)(clock_now_us() - from_us) / 1e6);
     right = right && report_relay(run);
     atomic_store(&stage->shared->publish, false);
     right = right && stage_wait(stage, 0.1);
@@ -256,11 +339,31 @@ static bool steady(struct run *run, int64_t kernel_idle)
 static bool close_rooms(struct run *run)
 {
     struct report *r = run->report;
-    if (!relay_close_rooms(&run->stage.relay, run->stage.options) ||
-        !stage_wait(&run->stage, CLOSED_S))
+    if (!rooms_close(&run->stage.rooms) || !stage_wait(&run->stage, CLOSED_S))
         return false;
-    r->mem_after_close_bytes = figure(measure_memory_bytes(run->stage.relay.pid));
+    r->mem_after_close_bytes = report_figure(measure_memory_bytes(run->stage.relay.pid));
     r->objects_after_close = (double)relay_objects(&run->stage.relay);
+    return true;
+}
+
+/* Transports and producers, then consumers: what each of them takes, before media. */
+static bool join(struct run *run)
+{
+    struct stage *stage = &run->stage;
+    struct report *r = run->report;
+    const struct scene *scene = &stage->shared->scene;
+    r->consumers = scene->streams_n;
+    r->transports = scene->participants_n;
+    r->producers = scene->tracks_n;
+    if (!stage_join(stage) || !stage_wait(stage, SETTLE_S))
+        return false;
+    r->mem_transports_bytes = report_figure(measure_memory_bytes(stage->relay.pid));
+    if (!stage_consume(stage) || !stage_wait(stage, SETTLE_S))
+        return false;
+    r->suite = (enum seal_suite)atomic_load(&stage->shared->suite);
+    r->mem_setup_bytes = report_figure(measure_memory_bytes(stage->relay.pid));
+    r->bytes_per_transport = (r->mem_transports_bytes - r->mem_idle_bytes) / r->transports;
+    r->bytes_per_consumer_added = (r->mem_setup_bytes - r->mem_transports_bytes) / r->consumers;
     return true;
 }
 
@@ -273,18 +376,18 @@ static bool measure(struct run *run)
         return false;
     snprintf(r->engine, sizeof r->engine, "%s", stage->relay.engine);
     int64_t kernel_idle = measure_kernel_bytes();
-    r->mem_idle_bytes = figure(measure_memory_bytes(stage->relay.pid));
-    if (!stage_join(stage) || !stage_start_limit(stage))
+    r->mem_idle_bytes = report_figure(measure_memory_bytes(stage->relay.pid));
+    if (!join(run) || !stage_start_limit(stage))
         return false;
-    r->mem_setup_bytes = figure(measure_memory_bytes(stage->relay.pid));
     if (!stage_publish(stage, o->warmup_s, false))
         return false;
     for (uint32_t i = 0; i < o->pairs; i++)
         if (!one_pair(run, o->seconds / o->pairs))
             return false;
+    report_pairs(run);
+    report_workers(run);
     if (!steady(run, kernel_idle))
         return false;
-    report_pairs(run);
     report_transit(r, stage->shared);
     report_arrivals(run);
     return close_rooms(run);
@@ -301,7 +404,7 @@ static bool count_calls(struct run *run)
     struct measure_syscalls counter;
     struct slice slice;
     struct relay_counters before, after;
-    if (!stage_start_relay(stage, true) || !stage_join(stage) ||
+    if (!stage_start_relay(stage, true) || !stage_join(stage) || !stage_consume(stage) ||
         !stage_publish(stage, o->warmup_s < COUNT_S ? COUNT_S : o->warmup_s, false) ||
         !relay_counters(&stage->relay, &before))
         return false;
@@ -321,7 +424,7 @@ static bool count_calls(struct run *run)
         !relay_counters(&stage->relay, &after))
         return false;
     if (error == 0)
-        r->syscalls_per_forward = figure(measure_syscalls_read(&counter)) / slice.packets;
+        r->syscalls_per_forward = report_figure(measure_syscalls_read(&counter)) / slice.packets;
     measure_syscalls_close(&counter);
     if (heap != MEASURE_NONE) {
         r->heap_calls = (double)(relay_heap_calls(&stage->relay) - heap);
@@ -336,8 +439,7 @@ int fanout_run(const struct options *options)
     static struct run run, counting;
     struct report report;
     report_init(&report, options);
-    report.consumers = options->consumers;
-    report.workers = options->workers;
+    report.workers_n = options->workers;
     run.report = counting.report = &report;
     bool right = stage_open(&run.stage, options) && measure(&run);
     stage_close(&run.stage);
@@ -360,11 +462,15 @@ int fanout_run_limit(const struct options *options)
     report.consumers = options->consumers;
     run.report = &report;
     double length = options->run > 0 ? options->run : options->burst;
-    bool right = stage_open(stage, options) && stage_start_limit(stage) &&
-                 limit_slice(stage, options->warmup_s, length, &slice);
+    struct limit_runs runs = {0};
+    bool right = stage_open(stage, options) && stage_start_limit(stage);
+    if (right) {
+        runs = limit_runs_of(&stage->shared->scene, options, length);
+        right = limit_slice(stage, options->warmup_s, runs, &slice);
+    }
     double values[PAIRS_MAX];
     for (uint32_t i = 0; right && i < options->pairs; i++) {
-        right = limit_slice(stage, options->seconds / options->pairs, length, &slice);
+        right = limit_slice(stage, options->seconds / options->pairs, runs, &slice);
         values[i] = per_packet(&slice);
         slice_add(&run.limit_same, &slice);
     }

@@ -62,33 +62,49 @@ void measure_threads_all(struct measure_threads *threads, pid_t pid)
     threads->n = list_threads(pid, false, threads->tids, 0);
 }
 
-/* One figure of schedstat, all threads together. */
-static int64_t sum_schedstat(const struct measure_threads *threads, int figure)
+bool measure_thread_times(pid_t pid, int tid, int64_t *run_ns, int64_t *wait_ns)
+{
+    char path[64], text[128], *end;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, tid);
+    if (read_file(path, text, sizeof text) == 0)
+        return false;
+    *run_ns = strtoll(text, &end, 10);
+    *wait_ns = strtoll(end, NULL, 10);
+    return true;
+}
+
+int64_t measure_thread_cpu_ns(pid_t pid, int tid)
+{
+    int64_t run_ns, wait_ns;
+    return measure_thread_times(pid, tid, &run_ns, &wait_ns) ? run_ns : MEASURE_NONE;
+}
+
+/* All threads together; false: one is unknown, or there is none. */
+static bool sum_times(const struct measure_threads *threads, int64_t *run_ns, int64_t *wait_ns)
 {
     int tids[MEASURE_THREADS_MAX];
     int n = with_helpers(threads, tids);
-    int64_t sum = 0;
+    *run_ns = *wait_ns = 0;
     for (int i = 0; i < n; i++) {
-        char path[64], text[128], *at = text;
-        int64_t value = 0;
-        snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", threads->pid, tids[i]);
-        if (read_file(path, text, sizeof text) == 0)
-            return MEASURE_NONE;
-        for (int k = 0; k <= figure; k++)
-            value = strtoll(at, &at, 10);
-        sum += value;
+        int64_t run_one, wait_one;
+        if (!measure_thread_times(threads->pid, tids[i], &run_one, &wait_one))
+            return false;
+        *run_ns += run_one;
+        *wait_ns += wait_one;
     }
-    return n == 0 ? MEASURE_NONE : sum;
+    return n > 0;
 }
 
 int64_t measure_cpu_ns(const struct measure_threads *threads)
 {
-    return sum_schedstat(threads, 0);
+    int64_t run_ns, wait_ns;
+    return sum_times(threads, &run_ns, &wait_ns) ? run_ns : MEASURE_NONE;
 }
 
 int64_t measure_waited_ns(const struct measure_threads *threads)
 {
-    return sum_schedstat(threads, 1);
+    int64_t run_ns, wait_ns;
+    return sum_times(threads, &run_ns, &wait_ns) ? wait_ns : MEASURE_NONE;
 }
 
 /* Value in bytes of a "Name:   123 kB" line. */

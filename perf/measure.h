@@ -32,8 +32,14 @@ void measure_threads_all(struct measure_threads *threads, pid_t pid);
 /* CPU in ns; MEASURE_NONE. */
 int64_t measure_cpu_ns(const struct measure_threads *threads);
 
+/* The same of one thread, or of a process with one. */
+int64_t measure_thread_cpu_ns(pid_t pid, int tid);
+
 /* How long they could have run and had no processor, in ns; MEASURE_NONE. */
 int64_t measure_waited_ns(const struct measure_threads *threads);
+
+/* Both of one thread. False: unknown. */
+bool measure_thread_times(pid_t pid, int tid, int64_t *run_ns, int64_t *wait_ns);
 
 /* Pss and huge pages of a process in bytes; MEASURE_NONE. */
 int64_t measure_memory_bytes(pid_t pid);

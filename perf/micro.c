@@ -2,8 +2,8 @@
 /* perf/micro.c - parse, rewrite, seal, retain, slab. */
 #include "perf/micro.h"
 
-#include "perf/publisher.h"
 #include "perf/report.h"
+#include "perf/scene.h"
 #include "rtp/retain.h"
 #include "rtp/rewrite.h"
 
@@ -58,10 +58,10 @@ static size_t make_packet(uint8_t *data, uint16_t seq, bool extensions)
                                     2,    3,    0x31, 4, 5,    0,   0,    0};
     memset(data, 0x5a, PACKET_BYTES);
     data[0] = extensions ? 0x90 : 0x80;
-    data[1] = PUBLISHER_PT;
+    data[1] = SCENE_VIDEO_PT;
     put_be16(data + 2, seq);
     put_be32(data + 4, 1);
-    put_be32(data + 8, PUBLISHER_SSRC);
+    put_be32(data + 8, SCENE_SSRC);
     if (extensions)
         memcpy(data + 12, block, sizeof block);
     return PACKET_BYTES;
@@ -125,7 +125,7 @@ static void fill_rewrites(void)
 {
     for (uint32_t i = 0; i < KEYS; i++) {
         rewrites[i] = (struct rewrite){.ssrc = 1000 + i, .rtx_ssrc = 2000 + i, .pt_n = 1};
-        rewrites[i].pt[0].in = PUBLISHER_PT;
+        rewrites[i].pt[0].in = SCENE_VIDEO_PT;
         rewrites[i].pt[0].out = 101;
         rewrites[i].pt[0].rtx = 102;
         rewrites[i].pt[0].clock_rate = 90000;

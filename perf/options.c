@@ -2,6 +2,8 @@
 /* perf/options.c - the command line. */
 #include "perf/options.h"
 
+#include "ctl/config.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -12,18 +14,31 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: sluice-perf fanout [option...]\n"
     "       sluice-perf limit [option...]\n"
+    "       sluice-perf room [option...]\n"
+    "       sluice-perf broadcast [option...]\n"
     "       sluice-perf egress [option...]\n"
     "       sluice-perf storm [option...]\n"
+    "       sluice-perf churn [option...]\n"
+    "       sluice-perf saturate [option...]\n"
     "       sluice-perf micro [parse|rewrite|seal|retain|slab]\n"
+    "       sluice-perf report [option...]\n"
     "Measures what a Sluice relay costs, on the loopback interface.\n"
     "\n"
     "fanout starts a relay, a publisher and receivers, each a process of its own, and beside them\n"
     "the limit: a program that only rewrites, encrypts and sends. limit runs that one alone. "
     "micro\n"
-    "times the steps of a packet; it prints lines of name, value and unit.\n"
+    "times the steps of a packet; it prints lines of name, value and unit. report runs them all "
+    "and\n"
+    "makes a page of it: sluice-perf report --help.\n"
+    "room is measured as fanout is: participants who all receive, the first of them send video\n"
+    "and audio. broadcast: one sender, many viewers, small rooms beside them on the same worker.\n"
     "egress holds ways of sending against each other: sockets, engines, runs, padding, ciphers.\n"
     "storm has a room forwarded while WebRTC peers join the same relay, in slices with and "
     "without.\n"
+    "churn has the participants of a room join and leave, produce, consume, pause, resume and\n"
+    "close at random while media flows. saturate looks for the highest rate with at most 0.1 % "
+    "of\n"
+    "loss: of a fan-out, or of a room when --participants is given.\n"
     "\n"
     "  --consumers N      receivers, each on a transport of its own (default 100)\n"
     "  --pps P            packets a second of the publisher (default 200)\n"
@@ -36,7 +51,9 @@ static const char usage[] =
     "  --rtt MS           what receivers say leaves this much later: the relay's round trip\n"
     "  --seed N           of loss, numbers and starts (default 1)\n"
     "  --io uring|mmsg    engine of the relay and of the limit (default uring)\n"
-    "  --workers W        worker threads, a room each with its share of receivers (default 1)\n"
+    "  --without FEATURES as sluiced's: relay and limit do without these of the kernel\n"
+    "  --workers W        worker threads, a room each with its share of receivers (default 1);\n"
+    "                     room, broadcast, churn: one room on all of them\n"
     "  --warmup S         media before the measurement (default 3)\n"
     "  --seconds S        measured media (default 12)\n"
     "  --json FILE        the report as one JSON object, - for standard output\n"
@@ -56,7 +73,19 @@ static const char usage[] =
     "50000)\n"
     "  --rest S           storm: the relay rests when it has given no memory back for so long\n"
     "                     (default 9)\n"
-    "  --dtls 1.2|1.3     storm: the newest version that the peers offer (default 1.3)\n"
+    "  --dtls 1.2|1.3     the newest version that WebRTC peers offer (default 1.3)\n"
+    "\n"
+    "  --participants P   room, churn, saturate: in the room (default 50; churn 8)\n"
+    "  --senders S        of them (default 10; churn 4)\n"
+    "  --audio            each sender sends audio as well, 50 packets a second of 80 to 100 bytes\n"
+    "  --speakers K       audio of K senders at a time, in turn (default: of all)\n"
+    "  --webrtc           they join by ICE and DTLS, instead of SRTP with keys told (--srtp)\n"
+    "  --video-kbps R     of each video (default 1500)\n"
+    "  --fps F            its frames a second, each sent at once (default 30)\n"
+    "  --together         all senders' frames at one time (default: evenly spread)\n"
+    "  --viewers N        broadcast (default 1000)\n"
+    "  --rooms R          broadcast: rooms of three beside it (default 4)\n"
+    "  --minutes M        churn (default 1)\n"
     "  --help, --version\n"
     "\n"
     "What the report says:\n"
@@ -66,7 +95,8 @@ static const char usage[] =
     "                       same runs: with the relay's packets_per_send in the slice before;\n"
     "                       best runs: a whole frame is one send\n"
     "  lost                 never arrived, after recovery, in the whole run\n"
-    "  lost_on_wire         thrown away by --loss; recovered: of these, came as a resend\n"
+    "  lost_on_wire         thrown away by --loss; recovered_share: of these, came as a\n"
+    "                       resend; recovered: of all that was missing\n"
     "  nack_late            resends of packets that were here already or given up\n"
     "  mem_*                Pss plus huge pages of the relay: when started, after the joins, "
     "while\n"
@@ -77,6 +107,13 @@ static const char usage[] =
     "  bytes_per_consumer   (mem_steady_bytes - mem_idle_bytes) / consumers\n"
     "  transit_*            publisher's stamp in the payload to the receiver's return from the\n"
     "                       kernel, of every 8th receiver\n"
+    "  transit_audio_*, transit_video_*, side_transit_*  the same by kind; of the small rooms\n"
+    "  arrival_*, side_arrival_*  the same to the kernel's stamp at the receiver's socket: "
+    "without\n"
+    "                       the wait for receivers that have all the viewers to serve\n"
+    "  bytes_per_transport, bytes_per_consumer_added  room: growth by the transports with what\n"
+    "                       they send, and then by the consumers, before media\n"
+    "  workers, drops       by worker; packets by why the relay dropped them\n"
     "  join_*               storm: from a peer's first request to its SRTP keys\n"
     "  handshake_steps*     storm: public-key work, in all and the most in one turn of the worker\n"
     "  intervals_*          storm: looks at the relay's counters during the joins; without media:\n"
@@ -99,6 +136,7 @@ enum option_id {
     OPTION_RTT,
     OPTION_SEED,
     OPTION_IO,
+    OPTION_WITHOUT,
     OPTION_WORKERS,
     OPTION_WARMUP,
     OPTION_SECONDS,
@@ -115,6 +153,17 @@ enum option_id {
     OPTION_REST,
     OPTION_FORWARD_PPS,
     OPTION_DTLS,
+    OPTION_PARTICIPANTS,
+    OPTION_SENDERS,
+    OPTION_AUDIO,
+    OPTION_SPEAKERS,
+    OPTION_WEBRTC,
+    OPTION_VIDEO_KBPS,
+    OPTION_FPS,
+    OPTION_TOGETHER,
+    OPTION_VIEWERS,
+    OPTION_ROOMS,
+    OPTION_MINUTES,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -130,6 +179,7 @@ static const struct option long_options[] = {
     {"rtt", required_argument, NULL, OPTION_RTT},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"io", required_argument, NULL, OPTION_IO},
+    {"without", required_argument, NULL, OPTION_WITHOUT},
     {"workers", required_argument, NULL, OPTION_WORKERS},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
@@ -146,6 +196,17 @@ static const struct option long_options[] = {
     {"rest", required_argument, NULL, OPTION_REST},
     {"forward-pps", required_argument, NULL, OPTION_FORWARD_PPS},
     {"dtls", required_argument, NULL, OPTION_DTLS},
+    {"participants", required_argument, NULL, OPTION_PARTICIPANTS},
+    {"senders", required_argument, NULL, OPTION_SENDERS},
+    {"audio", no_argument, NULL, OPTION_AUDIO},
+    {"speakers", required_argument, NULL, OPTION_SPEAKERS},
+    {"webrtc", no_argument, NULL, OPTION_WEBRTC},
+    {"video-kbps", required_argument, NULL, OPTION_VIDEO_KBPS},
+    {"fps", required_argument, NULL, OPTION_FPS},
+    {"together", no_argument, NULL, OPTION_TOGETHER},
+    {"viewers", required_argument, NULL, OPTION_VIEWERS},
+    {"rooms", required_argument, NULL, OPTION_ROOMS},
+    {"minutes", required_argument, NULL, OPTION_MINUTES},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -195,11 +256,66 @@ static int choice(const char *name, const char *const *names, int first, bool *r
     return first;
 }
 
+/* Of rooms. */
+static bool room_option_read(struct options *o, int option)
+{
+    bool right = true;
+    switch (option) {
+    case OPTION_PARTICIPANTS:
+        o->participants = integer("participants", 2, OPTIONS_PARTICIPANTS_MAX, &right);
+        break;
+    case OPTION_SENDERS:
+        o->senders = integer("senders", 1, OPTIONS_PARTICIPANTS_MAX, &right);
+        break;
+    case OPTION_AUDIO:
+        o->audio = true;
+        break;
+    case OPTION_SPEAKERS:
+        o->speakers = integer("speakers", 1, OPTIONS_PARTICIPANTS_MAX, &right);
+        break;
+    case OPTION_WEBRTC:
+        o->webrtc = true;
+        break;
+    case OPTION_VIDEO_KBPS:
+        o->video_kbps = integer("video-kbps", 16, 50000, &right);
+        break;
+    case OPTION_FPS:
+        o->fps = integer("fps", 1, 120, &right);
+        break;
+    case OPTION_TOGETHER:
+        o->together = true;
+        break;
+    case OPTION_VIEWERS:
+        o->viewers = integer("viewers", 1, OPTIONS_CONSUMERS_MAX, &right);
+        break;
+    case OPTION_ROOMS:
+        o->rooms = integer("rooms", 0, OPTIONS_SIDE_ROOMS_MAX, &right);
+        break;
+    case OPTION_MINUTES:
+        o->minutes = number("minutes", 0.01, 1440, false, &right);
+        break;
+    default:
+        break;
+    }
+    return right;
+}
+
+static bool without_read(struct options *o)
+{
+    char wrong[64];
+    o->without = optarg;
+    if (config_parse_without(optarg, &o->without_bits, wrong))
+        return true;
+    fprintf(stderr, "sluice-perf: --without: expected features that sluiced knows, got %s\n",
+            wrong);
+    return false;
+}
+
 /* One case a line: a table would not be shorter. */
 static bool option_read(struct options *o, int option)
 {
     bool right = true;
-    switch ((enum option_id)option) {
+    switch (option) {
     case OPTION_CONSUMERS:
         o->consumers = integer("consumers", 1, OPTIONS_CONSUMERS_MAX, &right);
         break;
@@ -229,6 +345,9 @@ static bool option_read(struct options *o, int option)
         break;
     case OPTION_IO:
         o->engine = (enum io_engine)choice("io", engine_names, 1, &right);
+        break;
+    case OPTION_WITHOUT:
+        right = without_read(o);
         break;
     case OPTION_WORKERS:
         o->workers = integer("workers", 1, OPTIONS_WORKERS_MAX, &right);
@@ -278,16 +397,16 @@ static bool option_read(struct options *o, int option)
     case OPTION_DTLS:
         o->dtls = (enum dtls_version)choice("dtls", dtls_names, 1, &right);
         break;
-    case OPTION_HELP:
-    case OPTION_VERSION:
-        break;
+    default:
+        return room_option_read(o, option);
     }
     return right;
 }
 
 static bool is_scenario(const char *name)
 {
-    static const char *const names[] = {"fanout", "limit", "egress", "micro", "storm"};
+    static const char *const names[] = {"fanout", "limit", "egress",   "micro",    "storm",
+                                        "room",   "churn", "saturate", "broadcast"};
     for (size_t i = 0; i < ARRAY_N(names); i++)
         if (strcmp(names[i], name) == 0)
             return true;
@@ -301,11 +420,56 @@ static int bad(const char *what, const char *which)
     return EXIT_USAGE;
 }
 
+static bool is(const struct options *o, const char *scenario)
+{
+    return strcmp(o->scenario, scenario) == 0;
+}
+
+/* A video frame in as few packets as hold it. False: in more than a burst may have. */
+static bool plan_frames(struct options *o)
+{
+    o->frame_bytes = o->video_kbps * 125 / o->fps;
+    o->burst = (o->frame_bytes + OPTIONS_VIDEO_PACKET_BYTES - 1) / OPTIONS_VIDEO_PACKET_BYTES;
+    o->pps = o->burst * o->fps;
+    return o->burst >= 1 && o->burst <= OPTIONS_BURST_MAX && o->frame_bytes >= 64;
+}
+
+/* Scenarios of rooms: who is in them, and their media. */
+static int check_rooms(struct options *o)
+{
+    bool churn = is(o, "churn");
+    if (is(o, "broadcast"))
+        o->shape = OPTIONS_BROADCAST;
+    else if (is(o, "room") || churn || (is(o, "saturate") && o->participants != 0))
+        o->shape = OPTIONS_ROOM;
+    if (o->shape == OPTIONS_FANOUT)
+        return o->webrtc ? bad("--webrtc is for rooms", "") : OPTIONS_RUN;
+    if (o->participants == 0)
+        o->participants = churn ? 8 : 50;
+    if (o->senders == 0) {
+        uint32_t usual = churn ? 4 : 10;
+        o->senders = usual < o->participants ? usual : o->participants;
+    }
+    if (o->senders > o->participants)
+        return bad("more senders than participants", "");
+    if (o->speakers > (o->shape == OPTIONS_ROOM ? o->senders : 1) || (o->speakers && !o->audio))
+        return bad("--speakers: at most as many as there are senders, and with --audio", "");
+    if (!plan_frames(o))
+        return bad("a frame of --video-kbps and --fps must have 64 bytes, and 48 packets at most",
+                   "");
+    uint64_t streams = (uint64_t)o->participants * o->senders * (o->audio ? 2 : 1);
+    if (o->shape == OPTIONS_ROOM && streams > OPTIONS_STREAMS_MAX)
+        return bad("more streams than 65536: --participants times --senders", "");
+    return OPTIONS_RUN;
+}
+
 static int check(struct options *o, int argc, char **argv)
 {
     static const char *const benches[] = {"parse", "rewrite", "seal", "retain", "slab"};
     if (optind >= argc)
-        return bad("a scenario is missing: fanout, limit, egress, micro or storm", "");
+        return bad("a scenario is missing: fanout, room, broadcast, storm, churn, "
+                   "saturate, limit, egress, micro or report",
+                   "");
     o->scenario = argv[optind++];
     if (!is_scenario(o->scenario))
         return bad("no such scenario:", o->scenario);
@@ -321,8 +485,8 @@ static int check(struct options *o, int argc, char **argv)
         return bad("unexpected argument", argv[optind]);
     if (o->consumers < o->workers)
         return bad("fewer consumers than workers", "");
-    if (strcmp(o->scenario, "storm") != 0)
-        return OPTIONS_RUN;
+    if (!is(o, "storm"))
+        return check_rooms(o);
     if (o->forward_pps < o->consumers)
         return bad("less than a packet a second for each consumer", "");
     o->pps = o->forward_pps / o->consumers;
@@ -345,6 +509,11 @@ int options_parse(struct options *options, int argc, char **argv)
                                 .peers = 500,
                                 .forward_pps = 50000,
                                 .dtls = DTLS_VERSION_1_3,
+                                .video_kbps = 1500,
+                                .fps = 30,
+                                .viewers = 1000,
+                                .rooms = 4,
+                                .minutes = 1,
                                 .count = true};
     int option = 0;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {

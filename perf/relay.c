@@ -3,9 +3,6 @@
 #include "perf/relay.h"
 
 #include "core/clock.h"
-#include "ctl/base64.h"
-#include "net/udp.h"
-#include "perf/publisher.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +96,17 @@ static void become_relay(const char *path, const struct relay *relay, const char
                                   pps,
                                   "--log-level",
                                   "warn"};
+    size_t n = 0;
+    while (args[n] != NULL)
+        n++;
+    if (options->shape != OPTIONS_FANOUT && options->workers > 1) {
+        args[n++] = "--placement"; /* one room on all of them */
+        args[n++] = "spread";
+    }
+    if (options->without != NULL) {
+        args[n++] = "--without";
+        args[n++] = options->without;
+    }
     if (heap_fd >= 0) {
         snprintf(fd, sizeof fd, "%d", heap_fd);
         setenv(HEAPCOUNT_ENV, fd, 1);
@@ -232,7 +240,7 @@ static bool learn_threads(struct relay *relay)
 bool relay_start(struct relay *relay, const struct options *options, bool count_heap)
 {
     char path[RELAY_PATH_BYTES], library[RELAY_PATH_BYTES], config[RELAY_SOCKET_BYTES];
-    *relay = (struct relay){.fd = -1, .consumer_ids = json_array()};
+    *relay = (struct relay){.fd = -1};
     if (options->relay != NULL)
         snprintf(path, sizeof path, "%s", options->relay);
     else if (!relay_find("sluiced", "../sbin", path)) {
@@ -283,209 +291,13 @@ void relay_stop(struct relay *relay)
         munmap(relay->heap, sizeof *relay->heap);
     remove_folder(relay);
     free(relay->line);
-    json_decref(relay->consumer_ids);
     *relay = (struct relay){.fd = -1};
-}
-
-/* ---- rooms ---- */
-
-static const char *suite_text(const struct options *options)
-{
-    return seal_suite_name(options->suite);
-}
-
-static json_t *key_json(const struct options *options, const uint8_t *key)
-{
-    char text[BASE64_TEXT_BYTES_MAX];
-    base64_write(text, key, seal_key_bytes(options->suite));
-    return json_pack("{s:s, s:s}", "cryptoSuite", suite_text(options), "keyBase64", text);
-}
-
-uint16_t relay_free_port(void)
-{
-    struct udp_options options = {0};
-    struct udp_socket socket;
-    struct addr any;
-    addr_parse(&any, "127.0.0.1", 0);
-    if (udp_open(&socket, &any, &options) != 0)
-        return 0;
-    close(socket.fd);
-    return addr_port(&socket.local);
-}
-
-/* A plain transport with the id; `port` 0: a socket of its own. The result, or NULL. */
-static json_t *make_transport(struct relay *relay, const struct options *options,
-                              const char *router, const char *id, uint16_t port, bool comedia)
-{
-    json_t *listen = json_pack("{s:s}", "ip", "127.0.0.1");
-    if (port != 0) {
-        json_object_set_new(listen, "port", json_integer(port));
-        json_object_set_new(listen, "flags", json_pack("{s:b}", "shared", 1));
-    }
-    json_t *params = json_pack("{s:s, s:s, s:o, s:b, s:b}", "routerId", router, "id", id,
-                               "listenInfo", listen, "comedia", (int)comedia, "rtcpMux", 1);
-    if (options->suite != SEAL_NONE) {
-        json_object_set_new(params, "enableSrtp", json_true());
-        json_object_set_new(params, "srtpCryptoSuite", json_string(suite_text(options)));
-    }
-    return relay_call(relay, "transport.createPlain", params);
-}
-
-/* `port` 0: comedia. */
-static bool connect_transport(struct relay *relay, const struct options *options,
-                              const struct shared *shared, const char *id, uint16_t port)
-{
-    json_t *params = json_pack("{s:s}", "transportId", id);
-    if (port != 0) {
-        json_object_set_new(params, "ip", json_string("127.0.0.1"));
-        json_object_set_new(params, "port", json_integer(port));
-    }
-    if (options->suite != SEAL_NONE)
-        json_object_set_new(params, "srtpParameters", key_json(options, shared->key_in));
-    else if (port == 0) { /* nothing to say: the first packet does */
-        json_decref(params);
-        return true;
-    }
-    return relay_do(relay, "transport.connect", params);
-}
-
-json_t *relay_make_router(struct relay *relay, const char *id, uint32_t worker)
-{
-    return relay_call(relay, "router.create",
-                      json_pack("{s:s, s:i, s:[{s:s, s:s, s:i}]}", "id", id, "workerIndex",
-                                (int)worker, "mediaCodecs", "kind", "video", "mimeType",
-                                "video/VP8", "clockRate", 90000));
-}
-
-static bool make_producer(struct relay *relay, const struct options *options, struct shared *shared,
-                          uint32_t room, const char *router)
-{
-    char transport[32], producer[32];
-    snprintf(transport, sizeof transport, "in%u", room);
-    snprintf(producer, sizeof producer, "video%u", room);
-    json_t *made = make_transport(relay, options, router, transport, 0, true);
-    json_t *port = json_object_get(json_object_get(made, "tuple"), "localPort");
-    bool right = made != NULL && addr_parse(&shared->relay[room], "127.0.0.1",
-                                            (uint16_t)json_integer_value(port)) == 0;
-    json_decref(made);
-    if (!right || !connect_transport(relay, options, shared, transport, 0))
-        return false;
-    json_t *rtp = json_pack("{s:[{s:s, s:i, s:i, s:[{s:s}, {s:s, s:s}]}], s:[{s:I}]}", "codecs",
-                            "mimeType", "video/VP8", "payloadType", (int)PUBLISHER_PT, "clockRate",
-                            90000, "rtcpFeedback", "type", "nack", "type", "nack", "parameter",
-                            "pli", "encodings", "ssrc", (json_int_t)PUBLISHER_SSRC);
-    return relay_do(relay, "transport.produce",
-                    json_pack("{s:s, s:s, s:s, s:o}", "transportId", transport, "id", producer,
-                              "kind", "video", "rtpParameters", rtp));
-}
-
-/* What a receiver can: no header extensions, so that packets keep their sizes; NACK if asked for.
- */
-static json_t *receiver_capabilities(const json_t *router, const struct options *options)
-{
-    json_t *capabilities = json_deep_copy(json_object_get(router, "rtpCapabilities")), *codec;
-    size_t i;
-    json_object_set_new(capabilities, "headerExtensions", json_array());
-    json_array_foreach(json_object_get(capabilities, "codecs"), i, codec)
-    {
-        json_t *feedback = json_object_get(codec, "rtcpFeedback");
-        for (size_t k = json_array_size(feedback); k-- > 0;) {
-            json_t *one = json_array_get(feedback, k);
-            const char *type = json_string_value(json_object_get(one, "type"));
-            bool plain = !json_string_length(json_object_get(one, "parameter"));
-            bool nack = type != NULL && strcmp(type, "nack") == 0;
-            if (!nack || (plain && !options->nack))
-                json_array_remove(feedback, k);
-        }
-    }
-    return capabilities;
-}
-
-static void learn_payload_types(const json_t *consumer, struct shared *shared)
-{
-    json_t *codecs = json_object_get(json_object_get(consumer, "rtpParameters"), "codecs");
-    json_t *media = json_object_get(json_array_get(codecs, 0), "payloadType");
-    json_t *rtx = json_object_get(json_array_get(codecs, 1), "payloadType");
-    atomic_store(&shared->media_pt, (uint32_t)json_integer_value(media));
-    atomic_store(&shared->rtx_pt, (uint32_t)json_integer_value(rtx));
-}
-
-static bool make_consumer(struct relay *relay, const struct options *options, struct shared *shared,
-                          uint32_t index, const char *router, uint16_t port, json_t *capabilities)
-{
-    char transport[32], producer[32];
-    snprintf(transport, sizeof transport, "out%u", index);
-    snprintf(producer, sizeof producer, "video%u", index % options->workers);
-    json_t *made = make_transport(relay, options, router, transport, port, false);
-    bool right = made != NULL && connect_transport(relay, options, shared, transport,
-                                                   shared->receiver_ports[index]);
-    if (right && options->suite != SEAL_NONE) {
-        json_t *srtp = json_object_get(made, "srtpParameters");
-        const char *key = json_string_value(json_object_get(srtp, "keyBase64"));
-        right =
-            key != NULL && base64_read(shared->keys[index], seal_key_bytes(options->suite), key);
-    }
-    json_decref(made);
-    if (!right)
-        return false;
-    json_t *consumer = relay_call(relay, "transport.consume",
-                                  json_pack("{s:s, s:s, s:O, s:b}", "transportId", transport,
-                                            "producerId", producer, "rtpCapabilities", capabilities,
-                                            "enableRtx", (int)options->nack));
-    if (consumer == NULL)
-        return false;
-    learn_payload_types(consumer, shared);
-    json_array_append(relay->consumer_ids, json_object_get(consumer, "id"));
-    json_decref(consumer);
-    return true;
-}
-
-bool relay_join(struct relay *relay, const struct options *options, struct shared *shared)
-{
-    bool right = true;
-    for (uint32_t room = 0; right && room < options->workers; room++) {
-        char name[32];
-        uint16_t port = options->own_ports ? 0 : relay_free_port();
-        snprintf(name, sizeof name, "room%u", room);
-        json_t *router = relay_make_router(relay, name, room);
-        json_t *capabilities = receiver_capabilities(router, options);
-        right = router != NULL && make_producer(relay, options, shared, room, name);
-        for (uint32_t i = room; right && i < options->consumers; i += options->workers)
-            right = make_consumer(relay, options, shared, i, name, port, capabilities);
-        json_decref(capabilities);
-        json_decref(router);
-    }
-    return right;
-}
-
-bool relay_close_rooms(struct relay *relay, const struct options *options)
-{
-    bool right = true;
-    for (uint32_t room = 0; room < options->workers; room++) {
-        char name[32];
-        snprintf(name, sizeof name, "room%u", room);
-        right &= relay_do(relay, "router.close", json_pack("{s:s}", "routerId", name));
-    }
-    return right;
 }
 
 /* ---- figures ---- */
 
-/* Where drops of a reason are counted; "none", what was taken, is among the first. */
-static uint64_t *drop_counter(struct relay_counters *counters, const char *why)
+static bool read_counters(const json_t *from, struct relay_counters *counters)
 {
-    if (strcmp(why, "fanout_late") == 0)
-        return &counters->drops_late;
-    if (strcmp(why, "handshakes_full") == 0 || strncmp(why, "dtls_", 5) == 0)
-        return &counters->drops_handshake;
-    return &counters->drops;
-}
-
-bool relay_counters(struct relay *relay, struct relay_counters *counters)
-{
-    json_t *stats = relay_call(relay, "server.stats", json_object());
-    json_t *totals = json_object_get(stats, "totals");
-
     const struct {
         const char *name;
         uint64_t *to;
@@ -505,24 +317,72 @@ bool relay_counters(struct relay *relay, struct relay_counters *counters)
         {"fanout_yields", &counters->fanout_yields},
     };
 
-    bool right = totals != NULL;
+    bool right = true;
     for (size_t i = 0; i < ARRAY_N(rows); i++) {
-        json_t *value = json_object_get(totals, rows[i].name);
+        json_t *value = json_object_get(from, rows[i].name);
         right &= json_is_integer(value);
         *rows[i].to = (uint64_t)json_integer_value(value);
     }
-    json_t *drops = json_object_get(stats, "drops"), *drop;
+    return right;
+}
+
+/* Datagrams of a handshake that DTLS makes up for. */
+static bool is_of_handshake(const char *why)
+{
+    return strcmp(why, "handshakes_full") == 0 || strncmp(why, "dtls_", 5) == 0;
+}
+
+static void read_drops(json_t *drops, struct relay_counters *counters)
+{
     const char *why;
+    json_t *drop;
     counters->drops = counters->drops_late = counters->drops_handshake = 0;
     json_object_foreach(drops, why, drop)
     {
-        *drop_counter(counters, why) += (uint64_t)json_integer_value(drop);
+        uint64_t n = (uint64_t)json_integer_value(drop);
+        counters->drops += strcmp(why, "none") != 0 ? n : 0; /* what was taken */
+        counters->drops_late += strcmp(why, "fanout_late") == 0 ? n : 0;
+        counters->drops_handshake += is_of_handshake(why) ? n : 0;
     }
-    counters->drops -= (uint64_t)json_integer_value(json_object_get(drops, "none"));
+}
+
+bool relay_counters(struct relay *relay, struct relay_counters *counters)
+{
+    return relay_worker_counters(relay, counters, NULL);
+}
+
+bool relay_worker_counters(struct relay *relay, struct relay_counters *totals,
+                           struct relay_counters workers[OPTIONS_WORKERS_MAX])
+{
+    json_t *stats = relay_call(relay, "server.stats", json_object()), *worker;
+    size_t i;
+    bool right = stats != NULL && read_counters(json_object_get(stats, "totals"), totals);
+    read_drops(json_object_get(stats, "drops"), totals);
+    json_array_foreach(json_object_get(stats, "workers"), i, worker)
+    {
+        if (workers == NULL || i >= OPTIONS_WORKERS_MAX)
+            continue;
+        right &= read_counters(json_object_get(worker, "counters"), &workers[i]);
+        read_drops(json_object_get(worker, "drops"), &workers[i]);
+    }
     if (!right)
         fprintf(stderr, "sluice-perf: server.stats lacks a counter\n");
     json_decref(stats);
     return right;
+}
+
+json_t *relay_drops(struct relay *relay)
+{
+    json_t *stats = relay_call(relay, "server.stats", json_object());
+    json_t *out = json_object(), *drop;
+    const char *why;
+    json_object_foreach(json_object_get(stats, "drops"), why, drop)
+    {
+        if (strcmp(why, "none") != 0 && json_integer_value(drop) > 0)
+            json_object_set(out, why, drop);
+    }
+    json_decref(stats);
+    return out;
 }
 
 int64_t relay_objects(struct relay *relay)
@@ -535,22 +395,6 @@ int64_t relay_objects(struct relay *relay)
         n += json_integer_value(json_object_get(census, kinds[i]));
     json_decref(census);
     return n;
-}
-
-double relay_rtt_ms(struct relay *relay, const struct options *options)
-{
-    double most = 0;
-    for (uint32_t i = 0; i < options->consumers; i++) {
-        char id[32];
-        snprintf(id, sizeof id, "out%u", i);
-        json_t *list =
-            relay_call(relay, "transport.getStats", json_pack("{s:s}", "transportId", id));
-        json_t *stats = json_is_array(list) ? json_array_get(list, 0) : list;
-        double rtt = json_number_value(json_object_get(stats, "roundTripTime"));
-        most = rtt > most ? rtt : most;
-        json_decref(list);
-    }
-    return most;
 }
 
 int64_t relay_heap_calls(const struct relay *relay)

@@ -26,14 +26,13 @@ struct relay {
     char *line;             /* what has come of the next message */
     size_t line_bytes, line_room;
     int64_t request_id;
-    json_t *consumer_ids;
 };
 
-struct relay_counters { /* totals over the workers */
+struct relay_counters { /* of a worker, or totals */
     uint64_t forwarded, resent, packets_out, sends, syscalls, kernel_drops, nack_missed;
     uint64_t slots_retained, evicted, turns, fanout_yields;
     uint64_t handshake_steps, handshake_steps_turn_max;
-    uint64_t drops;           /* of whatever kind, but for: */
+    uint64_t drops;           /* of whatever kind; of them: */
     uint64_t drops_late;      /* fanout_late */
     uint64_t drops_handshake; /* too many waited, or sent again for nothing: DTLS sees to it */
 };
@@ -47,23 +46,17 @@ void relay_stop(struct relay *relay);
 json_t *relay_call(struct relay *relay, const char *method, json_t *params);
 bool relay_do(struct relay *relay, const char *method, json_t *params);
 
-/* A room on a worker; what router.create answered. */
-json_t *relay_make_router(struct relay *relay, const char *id, uint32_t worker);
-
-/* A port that is free now, for a socket that must be named. */
-uint16_t relay_free_port(void);
-
-/* Rooms, publisher and consumers; fills the addresses, keys and payload types of `shared`. */
-bool relay_join(struct relay *relay, const struct options *options, struct shared *shared);
-bool relay_close_rooms(struct relay *relay, const struct options *options);
-
 bool relay_counters(struct relay *relay, struct relay_counters *counters);
+
+/* Each worker's as well; `workers` may be NULL. */
+bool relay_worker_counters(struct relay *relay, struct relay_counters *totals,
+                           struct relay_counters workers[OPTIONS_WORKERS_MAX]);
+
+/* Packets by why they were dropped, reasons with any; the caller's. */
+json_t *relay_drops(struct relay *relay);
 
 /* Live objects by server.census, connections apart; -1 when it does not answer. */
 int64_t relay_objects(struct relay *relay);
-
-/* Largest round trip time of consumers' transports as the relay measured it; 0 when unknown. */
-double relay_rtt_ms(struct relay *relay, const struct options *options);
 
 /* Heap calls of the workers so far; MEASURE_NONE. */
 int64_t relay_heap_calls(const struct relay *relay);

@@ -81,6 +81,8 @@ static bool take_keys(struct rtcpeer *peer)
         return false;
     peer->suite = keys.suite;
     int result = seal_init(&peer->seal, keys.suite, keys.in, keys.out);
+    if (peer->config.keys != NULL)
+        *peer->config.keys = keys;
     explicit_bzero(&keys, sizeof keys);
     return result == 0;
 }

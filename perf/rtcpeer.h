@@ -44,6 +44,7 @@ struct rtcpeer_config {
     struct ice_credentials theirs; /* the relay's */
     uint64_t seed;                 /* of transactions and times */
     bool nominates_not;            /* checks are without USE-CANDIDATE */
+    struct srtp_keys *keys; /* where its keys go as well, for another who seals; NULL: nowhere */
 };
 
 struct rtcpeer {

@@ -3,7 +3,7 @@
 #include "perf/stage.h"
 
 #include "core/clock.h"
-#include "core/random.h"
+#include "net/udp.h"
 #include "perf/crowd.h"
 #include "perf/limit.h"
 #include "perf/publisher.h"
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READY_S = 10, STEP_US = 10000, CALM_MIN_MS = 150, DRAIN_MS = 60 };
+enum { READY_S = 10, SEALED_S = 60, STEP_US = 10000, CALM_MIN_MS = 150, DRAIN_MS = 60 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -75,6 +75,24 @@ static bool wait_for(struct stage *stage, _Atomic bool *flag, const char *what)
     return true;
 }
 
+static bool open_sockets(struct shared *shared)
+{
+    struct udp_options options = {.receive_bytes = 1 << 20, .send_bytes = 1 << 20};
+    for (uint32_t i = 0; i < shared->scene.participants_n; i++) {
+        struct shared_participant *one = &shared->participants[i];
+        struct addr address;
+        struct udp_socket socket;
+        addr_parse(&address, "127.0.0.1", 0);
+        if (udp_open(&socket, &address, &options) != 0) {
+            fprintf(stderr, "sluice-perf: cannot open %u sockets\n", shared->scene.participants_n);
+            return false;
+        }
+        one->fd = socket.fd;
+        one->port = addr_port(&socket.local);
+    }
+    return true;
+}
+
 bool stage_open(struct stage *stage, const struct options *options)
 {
     *stage = (struct stage){.options = options, .relay.fd = -1};
@@ -84,8 +102,15 @@ bool stage_open(struct stage *stage, const struct options *options)
     stage->shared = shared_make();
     if (stage->shared == NULL)
         return false;
+    if (!scene_make(&stage->shared->scene, options)) {
+        fprintf(stderr, "sluice-perf: the scene has no room for so many\n");
+        return false;
+    }
     atomic_store(&stage->shared->calm, true);
-    random_bytes(stage->shared->key_in, sizeof stage->shared->key_in);
+    atomic_store(&stage->shared->rate_q16, 1 << 16);
+    atomic_store(&stage->shared->suite, (uint32_t)options->suite);
+    if (!open_sockets(stage->shared))
+        return false;
     stage->receivers = shared_fork(stage->shared, options, stage->load_cpu, receivers_run);
     return wait_for(stage, &stage->shared->receivers_ready, "the receivers");
 }
@@ -98,15 +123,39 @@ bool stage_start_relay(struct stage *stage, bool count_heap)
     return true;
 }
 
-bool stage_join(struct stage *stage)
+bool stage_wait_sealed(struct stage *stage)
 {
-    if (!relay_join(&stage->relay, stage->options, stage->shared))
-        return false;
-    atomic_store(&stage->shared->keys_ready, true);
-    if (!wait_for(stage, &stage->shared->receivers_sealed, "the receivers' keys"))
-        return false;
+    struct shared *shared = stage->shared;
+    int64_t until_us = clock_now_us() + SEALED_S * INT64_C(1000000);
+    for (uint32_t i = 0; i < shared->scene.participants_n;) {
+        struct shared_participant *one = &shared->participants[i];
+        if (atomic_load(&one->joined) == atomic_load(&one->sealed)) {
+            i++;
+            continue;
+        }
+        if (atomic_load(&one->failed) || !stage_wait(stage, 0.002) || clock_now_us() > until_us) {
+            fprintf(stderr, "sluice-perf: participant %u could not join\n", i);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool stage_start_publisher(struct stage *stage)
+{
     stage->publisher = shared_fork(stage->shared, stage->options, stage->load_cpu, publisher_run);
     return stage->publisher > 0;
+}
+
+bool stage_join(struct stage *stage)
+{
+    return rooms_open(&stage->rooms, &stage->relay, stage->options, stage->shared) &&
+           stage_wait_sealed(stage) && stage_start_publisher(stage);
+}
+
+bool stage_consume(struct stage *stage)
+{
+    return rooms_consume(&stage->rooms);
 }
 
 bool stage_start_limit(struct stage *stage)
@@ -136,6 +185,10 @@ void stage_close(struct stage *stage)
     shared_reap(stage->crowd);
     shared_reap(stage->receivers);
     relay_stop(&stage->relay);
+    rooms_exit(&stage->rooms);
+    for (uint32_t i = 0; stage->shared != NULL && i < stage->shared->scene.participants_n; i++)
+        if (stage->shared->participants[i].port != 0)
+            close(stage->shared->participants[i].fd);
     if (stage->shared != NULL)
         munmap(stage->shared, sizeof *stage->shared);
     stage->shared = NULL;
@@ -186,16 +239,28 @@ bool stage_publish(struct stage *stage, double seconds, bool lossy)
 void stage_sum(const struct stage *stage, struct stage_sums *sums)
 {
     *sums = (struct stage_sums){0};
-    for (uint32_t i = 0; i < stage->options->consumers; i++) {
-        const struct shared_receiver *one = &stage->shared->receivers[i];
+    for (uint32_t i = 0; i < stage->shared->scene.participants_n; i++) {
+        const struct shared_figures *one = &stage->shared->participants[i].figures;
         sums->received += one->received;
+        sums->spanned += one->spanned;
         sums->lost_on_wire += one->lost_on_wire;
         sums->recovered += one->recovered;
+        sums->recovered_thrown += one->recovered_thrown;
         sums->nack_requested += one->nack_requested;
         sums->nack_served += one->nack_served;
         sums->nack_late += one->nack_late;
+        sums->keyframes_requested += one->keyframes_requested;
         sums->limit += one->limit;
         sums->foreign += one->foreign;
         sums->missed += one->missed;
     }
+}
+
+uint64_t stage_wanted(const struct stage *stage)
+{
+    const struct scene *scene = &stage->shared->scene;
+    uint64_t wanted = 0;
+    for (uint32_t i = 0; i < scene->tracks_n; i++)
+        wanted += stage->shared->tracks[i].published * scene->tracks[i].receivers_n;
+    return wanted;
 }

@@ -4,7 +4,7 @@
 #ifndef PERF_STAGE_H
 #define PERF_STAGE_H
 
-#include "perf/relay.h"
+#include "perf/rooms.h"
 
 enum { STAGE_CPUS_MAX = 64 };
 
@@ -12,26 +12,34 @@ struct stage {
     const struct options *options;
     struct shared *shared;
     struct relay relay;
+    struct rooms rooms;
     pid_t receivers, publisher, limit, crowd;
     struct measure_threads limit_threads;
     int cpus[STAGE_CPUS_MAX]; /* for relay workers and limit, then the load's */
     int relay_cpus_n, load_cpu;
 };
 
-/* Sums of the receivers. */
+/* Sums over participants. */
 struct stage_sums {
-    uint64_t received, lost_on_wire, recovered, nack_requested, nack_served, nack_late, limit,
-        foreign, missed;
+    uint64_t received, spanned, lost_on_wire, recovered, recovered_thrown;
+    uint64_t nack_requested, nack_served, nack_late;
+    uint64_t keyframes_requested, limit, foreign, missed;
 };
 
-/* Makes the mapping and starts the receivers. Every open is undone by stage_close(). */
+/* Makes the mapping with its scene, opens the participants' sockets and starts the receivers. Every
+ * open is undone by stage_close(). */
 bool stage_open(struct stage *stage, const struct options *options);
 bool stage_start_relay(struct stage *stage, bool count_heap);
-/* Rooms, the receivers' keys, the publisher (at rest). */
+/* Rooms with everybody's transport and producers, their keys, the publisher (at rest). */
 bool stage_join(struct stage *stage);
+bool stage_consume(struct stage *stage);
+bool stage_start_publisher(struct stage *stage);
 bool stage_start_limit(struct stage *stage);
 bool stage_start_crowd(struct stage *stage); /* after the relay */
 void stage_close(struct stage *stage);
+
+/* All participants that have a transport have its keys: within a while. */
+bool stage_wait_sealed(struct stage *stage);
 
 /* False when a process has ended or the harness was interrupted. */
 bool stage_wait(struct stage *stage, double seconds);
@@ -41,5 +49,8 @@ bool stage_wait(struct stage *stage, double seconds);
 bool stage_publish(struct stage *stage, double seconds, bool lossy);
 
 void stage_sum(const struct stage *stage, struct stage_sums *sums);
+
+/* Packets that receivers are to have by now: what each track has published, by its receivers. */
+uint64_t stage_wanted(const struct stage *stage);
 
 #endif

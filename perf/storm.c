@@ -36,38 +36,33 @@ struct storm {
     uint32_t pairs;
 };
 
-static double figure(int64_t value)
-{
-    return value == MEASURE_NONE ? NAN : (double)value;
-}
-
 /* Waits until the relay has given back what the last slice touched, so that figures are compared
  * at rest: NAN when something has ended. */
 static double memory_at_rest(struct storm *s)
 {
-    double least = figure(measure_memory_bytes(s->stage.relay.pid));
+    double least = report_figure(measure_memory_bytes(s->stage.relay.pid));
     int same = 0;
     int looks = (int)ceil(s->stage.options->rest_s / REST_LOOK_S);
     for (int i = 0; i < REST_MAX_S / REST_LOOK_S && same < looks; i++) {
         if (!stage_wait(&s->stage, REST_LOOK_S))
             return NAN;
-        double now = figure(measure_memory_bytes(s->stage.relay.pid));
+        double now = report_figure(measure_memory_bytes(s->stage.relay.pid));
         same = now < least - REST_STEP_BYTES ? 0 : same + 1;
         least = fmin(least, now);
     }
-    return figure(measure_memory_bytes(s->stage.relay.pid));
+    return report_figure(measure_memory_bytes(s->stage.relay.pid));
 }
 
 /* After the last close: what is near the idle figure is back; else as long as it may take. */
 static double memory_after_close(struct storm *s)
 {
-    double now = figure(measure_memory_bytes(s->stage.relay.pid));
+    double now = report_figure(measure_memory_bytes(s->stage.relay.pid));
     for (int i = 0; i < REST_MAX_S / REST_LOOK_S; i++) {
         if (now <= s->report->mem_idle_bytes + CLOSED_STEP_BYTES)
             break;
         if (!stage_wait(&s->stage, REST_LOOK_S))
             return NAN;
-        now = figure(measure_memory_bytes(s->stage.relay.pid));
+        now = report_figure(measure_memory_bytes(s->stage.relay.pid));
     }
     return now;
 }
@@ -77,14 +72,14 @@ static double memory_after_close(struct storm *s)
 struct slice {
     struct relay_counters before, after;
     struct histogram transit_ns;
-    uint64_t published;
+    uint64_t wanted;
     int64_t began_us;
 };
 
 static bool slice_begin(struct storm *s, struct slice *slice)
 {
-    slice->transit_ns = s->stage.shared->transit_ns;
-    slice->published = s->stage.shared->published;
+    slice->transit_ns = s->stage.shared->transit_ns[SHARED_VIDEO];
+    slice->wanted = stage_wanted(&s->stage);
     slice->began_us = clock_now_us();
     if (!relay_counters(&s->stage.relay, &slice->before))
         return false;
@@ -111,13 +106,13 @@ static bool slice_end(struct storm *s, struct slice *slice, struct transit *tran
     atomic_store(&shared->measure, false);
     if (!right || !relay_counters(&s->stage.relay, &slice->after))
         return false;
-    struct histogram all = shared->transit_ns;
+    struct histogram all = shared->transit_ns[SHARED_VIDEO];
     subtract(&all, &slice->transit_ns);
     transit->p50[s->pairs] = (double)histogram_quantile(&all, 0.5) / 1e3;
     transit->p99[s->pairs] = (double)histogram_quantile(&all, 0.99) / 1e3;
     transit->p999[s->pairs] = (double)histogram_quantile(&all, 0.999) / 1e3;
     *forwarded += (double)(slice->after.forwarded - slice->before.forwarded);
-    s->offered += (double)(shared->published - slice->published) * s->stage.options->consumers;
+    s->offered += (double)(stage_wanted(&s->stage) - slice->wanted);
     return true;
 }
 
@@ -135,6 +130,7 @@ static bool watch_joins(struct storm *s, double seconds, struct relay_counters l
 {
     const struct shared_crowd *crowd = &s->stage.shared->crowd;
     const struct options *o = s->stage.options;
+    double pace_s = o->joins_per_second > 0 ? o->peers / o->joins_per_second : 0;
     int64_t began_us = clock_now_us();
     for (;;) {
         struct relay_counters now;
@@ -142,7 +138,7 @@ static bool watch_joins(struct storm *s, double seconds, struct relay_counters l
         double passed = (double)(clock_now_us() - began_us) / 1e6;
         if (ended >= o->peers && passed >= seconds)
             return true;
-        if (passed > JOIN_MAX_S + seconds) {
+        if (passed > JOIN_MAX_S + seconds + pace_s) {
             fprintf(stderr, "sluice-perf: %u of %u peers have joined\n", crowd->joined, o->peers);
             return false;
         }
@@ -160,7 +156,7 @@ static bool open_storm(struct storm *s, uint32_t round)
     struct shared_crowd *crowd = &s->stage.shared->crowd;
     char router[CROWD_ROUTER_BYTES];
     crowd_router(router, round);
-    json_t *made = relay_make_router(&s->stage.relay, router, 0);
+    json_t *made = rooms_make_router(&s->stage.relay, router, 0);
     json_decref(made);
     atomic_store(&crowd->joined, 0);
     atomic_store(&crowd->failed, 0);
@@ -183,12 +179,18 @@ static bool close_storm(struct storm *s, uint32_t round)
     return relay_do(&s->stage.relay, "router.close", json_pack("{s:s}", "routerId", router));
 }
 
+/* What nothing makes up for: packets that are late, and handshakes' datagrams, are told apart. */
+static uint64_t other_drops(const struct relay_counters *counters)
+{
+    return counters->drops - counters->drops_late - counters->drops_handshake;
+}
+
 static void add_counters(struct report_storm *r, const struct slice *slice)
 {
     const struct relay_counters *before = &slice->before, *after = &slice->after;
     r->handshake_steps += (double)(after->handshake_steps - before->handshake_steps);
     r->turns += (double)(after->turns - before->turns);
-    r->drops += (double)(after->drops - before->drops);
+    r->drops += (double)(other_drops(after) - other_drops(before));
     r->drops_handshake += (double)(after->drops_handshake - before->drops_handshake);
     r->kernel_drops += (double)(after->kernel_drops - before->kernel_drops);
     r->handshake_steps_turn_max = (double)after->handshake_steps_turn_max;
@@ -214,7 +216,7 @@ static bool storm_slice(struct storm *s, double seconds)
     s->added_p999[s->pairs] = s->stormy.p999[s->pairs] - s->quiet.p999[s->pairs];
     s->mem_joined[s->pairs] = memory_at_rest(s);
     s->mem_grown[s->pairs] = s->mem_joined[s->pairs] - idle;
-    s->kernel_mem[s->pairs] = figure(measure_kernel_bytes()) - figure(kernel);
+    s->kernel_mem[s->pairs] = report_figure(measure_kernel_bytes()) - report_figure(kernel);
     return close_storm(s, round);
 }
 
@@ -255,7 +257,7 @@ static void report_arrivals(struct storm *s)
     r->published = (double)shared->published;
     r->publish_late = (double)shared->publish_late;
     r->received = (double)sums.received;
-    r->lost = r->published * r->consumers - r->received - (double)sums.recovered;
+    r->lost = (double)stage_wanted(&s->stage) - r->received - (double)sums.recovered;
     r->missed = (double)sums.missed;
 }
 
@@ -266,15 +268,15 @@ static bool make_server(struct storm *s)
     return relay_do(&s->stage.relay, "webRtcServer.create",
                     json_pack("{s:s, s:i, s:[{s:s, s:s, s:i}]}", "id", CROWD_SERVER, "workerIndex",
                               0, "listenInfos", "protocol", "udp", "ip", "127.0.0.1", "port",
-                              (int)relay_free_port()));
+                              (int)rooms_free_port()));
 }
 
 static bool measure(struct storm *s, char engine[16])
 {
     struct stage *stage = &s->stage;
     const struct options *o = stage->options;
-    if (!stage_start_relay(stage, false) || !stage_join(stage) || !make_server(s) ||
-        !stage_start_crowd(stage))
+    if (!stage_start_relay(stage, false) || !stage_join(stage) || !stage_consume(stage) ||
+        !make_server(s) || !stage_start_crowd(stage))
         return false;
     snprintf(engine, 16, "%s", stage->relay.engine);
     if (!stage_publish(stage, o->warmup_s, false))
@@ -291,7 +293,7 @@ static bool measure(struct storm *s, char engine[16])
         return false;
     s->report->relayed = (double)counters.forwarded;
     s->report->drops_late = (double)counters.drops_late;
-    s->report->waited_s = figure(measure_waited_ns(&stage->relay.threads)) / 1e9;
+    s->report->waited_s = report_figure(measure_waited_ns(&stage->relay.threads)) / 1e9;
     report_arrivals(s);
     return true;
 }

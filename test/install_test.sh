@@ -27,6 +27,7 @@ programs() {
   for path in sbin/sluiced bin/sluicectl bin/sluice-perf; do
     [ ! -x "$build/bin/${path#*bin/}" ] || echo "usr/$path"
   done
+  [ ! -e "$build/share/sluice/report.html" ] || echo usr/share/sluice/report.html
   if [ -e "$build/bin/$library" ]; then
     echo "usr/$(sed -n 's/^CMAKE_INSTALL_LIBDIR:PATH=//p' "$build/CMakeCache.txt")/sluice/$library"
   fi
@@ -47,6 +48,7 @@ usr/share/doc/sluice/sluiced.json
 usr/share/man/man1/sluice-perf.1
 usr/share/man/man1/sluicectl.1
 usr/share/man/man8/sluiced.8
+usr/share/sluice/baseline.json
 EOF
     } | sort
   ) <(cd "$root" && find . -type f | sed 's,^\./,,' | sort)
@@ -89,15 +91,15 @@ manual_is_clean() {
   [ -z "$out" ] || { echo "$out"; return 1; }
 }
 
-# Every long option of a program is in its man page.
+# manual_is_complete PAGE COMMAND...: every long option that the command prints is in the page.
 manual_is_complete() {
   local option missing=0
   while read -r option; do
-    if ! grep -qE "Fl -${option#--}( |\$)" "$2"; then
-      echo "$option is not in $2"
+    if ! grep -qE "Fl -${option#--}( |\$)" "$1"; then
+      echo "$option is not in $1"
       missing=1
     fi
-  done < <("$1" --help 2>&1 | grep -oE -- '(^|[^-a-z])--[a-z][a-z-]+' | grep -oE -- '--.*' |
+  done < <("${@:2}" 2>&1 | grep -oE -- '(^|[^-a-z])--[a-z][a-z-]+' | grep -oE -- '--.*' |
     sort -u)
   return $missing
 }
@@ -143,9 +145,14 @@ for page in man8/sluiced.8 man1/sluicectl.1 man1/sluice-perf.1; do
   program=$(basename "${page%.?}")
   check "$program: man page" manual_is_clean "$root/usr/share/man/$page"
   if [ -x "$build/bin/$program" ]; then
-    check "$program: options" manual_is_complete "$build/bin/$program" "$root/usr/share/man/$page"
+    check "$program: options" manual_is_complete "$root/usr/share/man/$page" \
+      "$build/bin/$program" --help
   fi
 done
+if [ -x "$build/bin/sluice-perf" ]; then
+  check "sluice-perf report: options" manual_is_complete "$root/usr/share/man/man1/sluice-perf.1" \
+    "$build/bin/sluice-perf" report --help
+fi
 check "sluiced: configuration in the man page" manual_has_keys \
   "$root/usr/share/man/man8/sluiced.8"
 completion=$root/usr/share/bash-completion/completions/sluicectl

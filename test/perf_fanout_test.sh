@@ -3,38 +3,11 @@
 # The perf harness against the real relay, on both engines: every key of the report is there, what
 # was sent arrived, what was lost on the wire was recovered. Counts only, no times.
 set -euo pipefail
-perf=$SLUICE_BIN/sluice-perf
-passed=0
-failed=0
+. test/perf_lib.sh
 
-# check NAME EXPRESSION: a Python expression over the report `r`.
-check() {
-  if python3 -c '
-import json, sys
-r = json.loads(sys.argv[1])
-sys.exit(0 if eval(sys.argv[2]) else 1)' "$report" "$2"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "failed: $1: not $2"
-    echo "$report"
-  fi
-}
-
-# usage_error ARGUMENT...: exit status 2, something on standard error, nothing on standard output.
-usage_error() {
-  local status=0 out
-  out=$("$perf" "$@" 2>/dev/null) || status=$?
-  if [ "$status" -eq 2 ] && [ -z "$out" ]; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "failed: sluice-perf $*: status $status, output '$out'"
-  fi
-}
-
-keys='"""schema scenario consumers workers srtp io offered_pps forwarded lost cpu_ns_per_forward
-limit_same_runs_ns limit_best_runs_ns ratio_same_runs ratio_best_runs syscalls_per_forward
+keys='"""schema scenario consumers workers workers_n srtp io offered_pps forwarded lost
+cpu_ns_per_forward limit_same_runs_ns limit_best_runs_ns ratio_same_runs ratio_best_runs
+syscalls_per_forward
 heap_calls_per_forward packets_per_send mem_idle_bytes mem_setup_bytes mem_steady_bytes
 mem_after_close_bytes kernel_mem_bytes bytes_per_consumer transit_p50_us transit_p99_us
 transit_p999_us lost_on_wire recovered recovered_share nack_requested nack_served nack_late
@@ -68,5 +41,4 @@ for io in uring mmsg; do
   check "$io plain" "r['srtp'] == 'cm80' and r['heap_calls_per_forward'] is None"
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

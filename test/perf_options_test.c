@@ -41,6 +41,11 @@ START_TEST(reads_everything)
     ck_assert_uint_eq(o.rtt_ms, 80);
     ck_assert_int_eq(o.engine, IO_ENGINE_MMSG);
     ck_assert_str_eq(o.json, "-");
+    ck_assert_ptr_null(o.without);
+    ck_assert_int_eq(parse(&o, "fanout --without udp_segment,min_wait"), OPTIONS_RUN);
+    ck_assert_str_eq(o.without, "udp_segment,min_wait");
+    ck_assert_uint_eq(o.without_bits, IO_FEATURE_UDP_SEGMENT | IO_FEATURE_MIN_WAIT);
+    ck_assert_int_eq(parse(&o, "fanout --without gravity"), 2);
 }
 
 END_TEST
@@ -67,6 +72,53 @@ START_TEST(reads_a_storm)
     ck_assert_int_eq(parse(&o, "storm --peers 0"), 2);
     ck_assert_int_eq(parse(&o, "storm --rest 0"), 2);
     ck_assert_int_eq(parse(&o, "storm --forward-pps 50"), 2);
+}
+
+END_TEST
+
+START_TEST(reads_a_room)
+{
+    struct options o;
+    ck_assert_int_eq(parse(&o, "room --participants 5 --senders 3 --audio --speakers 2 --webrtc "
+                               "--video-kbps 1000 --fps 25 --together"),
+                     OPTIONS_RUN);
+    ck_assert_int_eq(o.shape, OPTIONS_ROOM);
+    ck_assert_uint_eq(o.participants, 5);
+    ck_assert_uint_eq(o.senders, 3);
+    ck_assert(o.audio && o.webrtc && o.together);
+    ck_assert_uint_eq(o.speakers, 2);
+    ck_assert_uint_eq(o.burst, 5); /* 5000 bytes, 25 times a second */
+    ck_assert_uint_eq(o.pps, 125);
+    ck_assert_int_eq(parse(&o, "room"), OPTIONS_RUN);
+    ck_assert_uint_eq(o.participants, 50);
+    ck_assert_uint_eq(o.senders, 10);
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < o.burst; i++)
+        bytes += options_packet_bytes(&o, i);
+    ck_assert_uint_eq(bytes, 6250);
+    ck_assert_uint_eq(o.pps, 180);
+    ck_assert_int_eq(parse(&o, "room --participants 4"), OPTIONS_RUN);
+    ck_assert_uint_eq(o.senders, 4);
+}
+
+END_TEST
+
+START_TEST(tells_scenes_by_their_scenario)
+{
+    struct options o;
+    ck_assert_int_eq(parse(&o, "broadcast --viewers 20 --rooms 2"), OPTIONS_RUN);
+    ck_assert_int_eq(o.shape, OPTIONS_BROADCAST);
+    ck_assert_uint_eq(o.viewers, 20);
+    ck_assert_uint_eq(o.rooms, 2);
+    ck_assert_int_eq(parse(&o, "churn --minutes 0.5"), OPTIONS_RUN);
+    ck_assert_int_eq(o.shape, OPTIONS_ROOM);
+    ck_assert_double_eq(o.minutes, 0.5);
+    ck_assert_uint_eq(o.participants, 8);
+    ck_assert_uint_eq(o.senders, 4);
+    ck_assert_int_eq(parse(&o, "saturate --consumers 20"), OPTIONS_RUN);
+    ck_assert_int_eq(o.shape, OPTIONS_FANOUT);
+    ck_assert_int_eq(parse(&o, "saturate --participants 20"), OPTIONS_RUN);
+    ck_assert_int_eq(o.shape, OPTIONS_ROOM);
 }
 
 END_TEST
@@ -114,6 +166,17 @@ static const char *const wrong[] = {
     "fanout --unknown",
     "fanout more",
     "micro dance",
+    "room --participants 1",
+    "room --participants 5 --senders 6",
+    "room --speakers 2",
+    "room --audio --senders 3 --speakers 4",
+    "room --participants 1000 --senders 100",
+    "room --video-kbps 50000 --fps 1",
+    "room --video-kbps 16 --fps 120",
+    "fanout --webrtc",
+    "broadcast --viewers 0",
+    "broadcast --audio --speakers 2",
+    "churn --minutes 0",
 };
 
 START_TEST(refuses)
@@ -146,6 +209,8 @@ Suite *perf_options_suite(void)
     TCase *tcase = tcase_create("command line");
     tcase_add_test(tcase, reads_everything);
     tcase_add_test(tcase, reads_a_storm);
+    tcase_add_test(tcase, reads_a_room);
+    tcase_add_test(tcase, tells_scenes_by_their_scenario);
     tcase_add_test(tcase, reads_an_egress);
     tcase_add_test(tcase, has_the_defaults_of_its_manual);
     tcase_add_loop_test(tcase, refuses, 0, ARRAY_N(wrong));

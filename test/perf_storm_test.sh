@@ -5,35 +5,7 @@
 # them, nothing dropped or lost, nothing left behind. Programs without sanitizers (test/run.sh's
 # perf_storm_release) also show memory, and have the time for storms of full size.
 set -euo pipefail
-perf=$SLUICE_BIN/sluice-perf
-passed=0
-failed=0
-
-# check NAME EXPRESSION: a Python expression over the report `r`.
-check() {
-  if python3 -c '
-import json, sys
-r = json.loads(sys.argv[1])
-sys.exit(0 if eval(sys.argv[2]) else 1)' "$report" "$2"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "failed: $1: not $2"
-    echo "$report"
-  fi
-}
-
-# usage_error ARGUMENT...: exit status 2, something on standard error, nothing on standard output.
-usage_error() {
-  local status=0 out
-  out=$("$perf" "$@" 2>/dev/null) || status=$?
-  if [ "$status" -eq 2 ] && [ -z "$out" ]; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "failed: sluice-perf $*: status $status, output '$out'"
-  fi
-}
+. test/perf_lib.sh
 
 usage_error storm --peers 0
 usage_error storm --dtls 1.1
@@ -54,14 +26,8 @@ storm() {
   check "$1 $2 closed" "r['objects_after_close'] == 0"
 }
 
-sanitized() {
-  grep -q __asan_init "$SLUICE_BIN/sluiced"
-}
-
-# The sanitizers' heap gives nothing back.
 memory() {
-  sanitized ||
-    check "memory back" "r['mem_after_close_bytes'] - r['mem_idle_bytes'] < 1048576"
+  sanitized || check "memory back" "r['mem_after_close_bytes'] - r['mem_idle_bytes'] < 1048576"
 }
 
 # full DTLS KIB: 500 peers within seconds while a room is forwarded at 50,000 packets/s, and what an
@@ -89,6 +55,9 @@ full() {
 storm uring 1.3 100
 memory
 storm uring 1.2 60
+report=$("$perf" storm --peers 40 --joins-per-second 20 --consumers 10 --forward-pps 2000 \
+  --warmup 1 --seconds 1 --pairs 1 --json -)
+check "pace" "r['joins'] == 40 and r['joins_per_second'] == 20 and r['joined_in_s'] >= 1.9"
 storm mmsg 1.3 60
 memory
 if ! sanitized; then
@@ -96,5 +65,4 @@ if ! sanitized; then
   full 1.2 16
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

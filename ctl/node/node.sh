@@ -6,6 +6,7 @@
 #   need_modules DIR   npm ci in DIR, unless what is there came from its package-lock.json.
 #   need_client        the library itself: its modules, and dist/ as its sources are now.
 #   need_web           the room page of ctl/web: its modules, the library, and the bundle in dist/.
+#   need_report_page   the template of sluice-perf's report, in perf/page/dist/.
 
 node_version_min=22
 
@@ -64,6 +65,11 @@ need_client() {
 
 need_web() {
   need_client && need_modules ctl/web && need_dist ctl/web page build.js
+}
+
+need_report_page() {
+  need_modules perf/page &&
+    need_dist perf/page build.js index.html style.css main.js dom.js draw.js plots.js
 }
 
 # need_dist DIR SOURCE...: builds in DIR, unless nothing is newer than what was built.

@@ -11,7 +11,7 @@ programs=(npm "${CHROMIUM:-chromium}")
 for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || { echo "skipped: $program is missing"; exit 77; }
 done
-if ! need_node || ! need_web || ! need_modules test/browser; then
+if ! need_node || ! need_web || ! need_report_page || ! need_modules test/browser; then
   echo "0 passed, 1 failed"
   exit 1
 fi
