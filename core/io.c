@@ -216,10 +216,12 @@ void io_flush(struct io *io)
     ASSERT(io->egress.queued_n == 0);
 }
 
-void io_rest(struct io *io)
+bool io_rest(struct io *io)
 {
-    if (io->egress.free_n == IO_EGRESS_N)
-        base_give_back(io->egress.memory, (size_t)IO_EGRESS_N * IO_EGRESS_BYTES);
+    if (io->egress.free_n < IO_EGRESS_N)
+        return false;
+    base_give_back(io->egress.memory, (size_t)IO_EGRESS_N * IO_EGRESS_BYTES);
+    return true;
 }
 
 bool io_standing_is_empty(const struct io *io)

@@ -196,8 +196,9 @@ void io_send_run(struct io *io, uint16_t socket, const struct addr *to, const st
 /* Submits what is queued. */
 void io_flush(struct io *io);
 
-/* Nothing has been sent for a while: the egress arena goes back to the system until it is used. */
-void io_rest(struct io *io);
+/* Little has been sent for a while: the egress arena goes back to the system until it is used.
+ * False while something is queued in it. */
+bool io_rest(struct io *io);
 
 /* No standing slot holds a datagram, and none can come into one outside of io_wait(), io_poll() and
  * io_flush(): what slab_trim() asks for before it gives pages of standing slots back. */

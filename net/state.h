@@ -385,7 +385,7 @@ struct worker {
     struct record *records;
     uint16_t record_free;  /* chain by next, NONE16 ends */
     uint16_t record_fresh; /* records from here on have never been used */
-    bool silent, idle;     /* nothing was sent in the last tick; and there is no transport */
+    bool rested, idle;     /* what a busy turn touches has gone back; there is no transport */
     uint64_t sent_at_tick;
     uint64_t churn_at_tick; /* transports closed and steps of handshakes */
     uint32_t flushed;       /* steps of heap_flush() since the last of them */

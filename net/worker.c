@@ -36,7 +36,8 @@ enum {
     TURN_FANOUT_US = 2000, /* slices of fan-out before commands and timers get their turn */
     EVICT_BATCH = 64,      /* slots taken back at once when they ran short */
     TICK_US = 1000000,
-    TRIM_PAGES = 256, /* given back per second: 1 MiB */
+    TRIM_PAGES = 256,  /* given back per second: 1 MiB */
+    CALM_PACKETS = 64, /* in a second */
     WAIT_MAX_US = 1000000,
     OUTBOX_FULL_US = 5000, /* how soon it is tried again */
 };
@@ -354,26 +355,28 @@ static void take_events(struct worker *w)
 
 /* ---- timers ---- */
 
-/* Nothing was sent for a whole tick: what a busy turn touches goes back to the system. When the
- * last transport has gone, so does what grew with the rooms. */
+/* Hardly anything was sent for a whole tick, the reports of a few rooms perhaps: what a busy turn
+ * touches goes back to the system, once. When the last transport has gone, so does what grew with
+ * the rooms. */
 static void rest(struct worker *w)
 {
     uint64_t sent = io_counters(w->io)->packets_out;
-    bool silent = sent == w->sent_at_tick && w->records_free_n == RECORDS_N;
-    bool idle = silent && w->count.transports == 0;
+    bool calm = sent - w->sent_at_tick <= CALM_PACKETS && w->records_free_n == RECORDS_N;
+    bool idle = calm && w->count.transports == 0;
     w->sent_at_tick = sent;
-    if (silent && !w->silent) {
+    if (!calm)
+        w->rested = false;
+    if (calm && !w->rested && io_rest(w->io)) { /* else in the next tick */
+        w->rested = true;
         w->record_free = NONE16;
         w->record_fresh = 0;
         base_give_back(w->records, RECORDS_N * sizeof *w->records);
-        io_rest(w->io);
         tcp_rest(w->tcp);
     }
     if (idle && !w->idle) {
         base_give_back(w->nacks, worker_streams_max(&w->config) * sizeof *w->nacks);
         base_give_back(w->twccs, w->config.transports_max * sizeof *w->twccs);
     }
-    w->silent = silent;
     w->idle = idle;
 }
 
