@@ -14,13 +14,15 @@ enum {
     PAIRS_MAX = 99,
     JOIN_MAX_S = 60,
     SETTLE_MS = 300,
+    LEAVE_LOOKS_MAX = 6000,        /* a minute */
     REST_MAX_S = 30,               /* the relay is at rest then, or never */
     REST_STEP_BYTES = 16 << 10,    /* less is none */
     CLOSED_STEP_BYTES = 256 << 10, /* within so much of what it was before anybody joined */
 };
 
-static const double LOOK_S = 0.02;     /* between two looks at the relay's counters */
-static const double REST_LOOK_S = 0.5; /* at its memory, the relay gives back once a second */
+static const double LEAVE_LOOK_S = 0.01; /* at whether the peers have left */
+static const double LOOK_S = 0.02;       /* between two looks at the relay's counters */
+static const double REST_LOOK_S = 0.5;   /* at its memory, the relay gives back once a second */
 
 struct transit {
     double p50[PAIRS_MAX], p99[PAIRS_MAX], p999[PAIRS_MAX];
@@ -173,9 +175,12 @@ static bool close_storm(struct storm *s, uint32_t round)
     s->report->joins_failed += crowd->failed;
     atomic_store(&crowd->left, false);
     atomic_store(&crowd->round, 0);
-    while (!atomic_load(&crowd->left))
-        if (!stage_wait(&s->stage, 0.01))
+    for (int i = 0; !atomic_load(&crowd->left); i++) {
+        if (i == LEAVE_LOOKS_MAX)
+            fprintf(stderr, "sluice-perf: the peers do not leave\n");
+        if (i == LEAVE_LOOKS_MAX || !stage_wait(&s->stage, LEAVE_LOOK_S))
             return false;
+    }
     return relay_do(&s->stage.relay, "router.close", json_pack("{s:s}", "routerId", router));
 }
 

@@ -148,8 +148,8 @@ run_release() {
   local name=perf_storm_release log=$logs/perf_storm_release.log sums
   [[ $name =~ $only ]] || return 0
   echo "== $name"
-  SLUICE_BIN=$PWD/build/release/bin test/perf_storm_test.sh >"$log" 2>&1 || true
-  sums=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+  SLUICE_BIN=$PWD/build/release/bin timeout -k 10 900 test/perf_storm_test.sh >"$log" 2>&1 || true
+  sums=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 || true)
   if [ -z "$sums" ]; then
     count 0 1 "$name" "$log"
   else
