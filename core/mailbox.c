@@ -48,6 +48,13 @@ void mailbox_put_end(struct mailbox *mailbox)
     atomic_store_explicit(&mailbox->put, put + 1, memory_order_release);
 }
 
+uint32_t mailbox_room(const struct mailbox *mailbox)
+{
+    unsigned put = atomic_load_explicit(&mailbox->put, memory_order_relaxed);
+    unsigned take = atomic_load_explicit(&mailbox->take, memory_order_acquire);
+    return mailbox->items_n - (put - take);
+}
+
 void *mailbox_take_begin(struct mailbox *mailbox)
 {
     unsigned take = atomic_load_explicit(&mailbox->take, memory_order_relaxed);

@@ -27,6 +27,8 @@ void mailbox_exit(struct mailbox *mailbox);
 /* Producer: the next item to write, or NULL when full (an answer). */
 void *mailbox_put_begin(struct mailbox *mailbox);
 void mailbox_put_end(struct mailbox *mailbox); /* publishes it */
+/* Producer: how many more fit now, at least. */
+uint32_t mailbox_room(const struct mailbox *mailbox);
 
 /* Consumer: the oldest item, or NULL when empty; it stays valid until mailbox_take_end(). */
 void *mailbox_take_begin(struct mailbox *mailbox);

@@ -68,11 +68,13 @@ struct slab {
     _Atomic uint32_t *gen; /* per slot, 0 = never used; bumped by slab_release() */
     uint8_t *state;        /* enum slot_state per slot */
     uint32_t slots_n;
-    uint32_t free_n; /* warm and cold: what slab_take() can give */
+    uint16_t worker; /* goes into slot_ref.worker */
+    bool huge;
+
+    /* Other threads read what is above; what is written for every packet has lines of its own. */
+    _Alignas(64) uint32_t free_n; /* warm and cold: what slab_take() can give */
     uint32_t kernel_n, worker_n, held_n, limbo_n;
     uint32_t resident_n; /* slots on pages that have been written to and not given back */
-    uint16_t worker;     /* goes into slot_ref.worker */
-    bool huge;
 
     /* Free slots are warm (used since their page was last given back: a list in order of release,
      * the latest first) or cold (never used or given back: a bit each, the lowest is taken first).

@@ -16,11 +16,11 @@ enum bell { /* of a worker; others ring it */
 
 struct exchange {
     struct arena arena;
-    uint32_t workers_n;
-    struct worker **workers; /* by index; its own place included */
-    struct mailbox *in;      /* by who writes */
-    bool *told;              /* by who has been told something since the last bell */
-    uint32_t *seen;          /* epochs of the others when limbo began to wait */
+    uint32_t workers_n, first; /* whose box is looked at first */
+    struct worker **workers;   /* by index; its own place included */
+    struct mailbox *in;        /* by who writes */
+    bool *told;                /* by who has been told something since the last bell */
+    uint32_t *seen;            /* epochs of the others when limbo began to wait */
     struct pool readers;
 };
 
@@ -99,7 +99,10 @@ static struct mailbox *box_to(const struct worker *w, uint16_t worker)
 /* NULL: full. */
 static struct notice *tell_begin(struct worker *w, uint16_t worker, enum notice_kind kind)
 {
-    struct notice *notice = mailbox_put_begin(box_to(w, worker));
+    struct mailbox *box = box_to(w, worker);
+    struct notice *notice = NULL;
+    if (kind != NOTICE_PACKET || mailbox_room(box) > EXCHANGE_SPARE)
+        notice = mailbox_put_begin(box);
     if (notice == NULL)
         w->count.notices_lost += kind != NOTICE_PACKET;
     else
@@ -245,12 +248,10 @@ int exchange_reader_add(struct worker *w, struct producer *producer,
     struct reader *r = pool_at(&x->readers, index);
     *r = (struct reader){.next = producer->readers, .index = index, .at = *reader};
     producer->readers = r;
-    /* What the mirror has said so far was about a reader that was not there. Lost, this leaves the
-     * reader with everything until its mirror's needs change. */
+    /* What the mirror has said so far was about a reader that was not there. Where this is lost, or
+     * comes before the mirror is open, what the mirror says next is the beginning. */
     if (tell_reader_begin(w, r, NOTICE_HELLO, 0) != NULL)
         tell_end(w, reader->worker);
-    for (uint32_t i = 0; i < producer->encodings_n; i++)
-        tell_score(w, producer->streams[i], r);
     retention_update(w, producer);
     return 0;
 }
@@ -314,6 +315,8 @@ static void on_need(struct worker *w, uint16_t from, const struct notice *notice
         stream == NULL ? NULL : reader_find(stream->producer, from, notice->serial);
     if (reader == NULL)
         return;
+    for (uint32_t i = 0; i < stream->producer->encodings_n && !reader->heard; i++)
+        tell_score(w, stream->producer->streams[i], reader);
     reader->heard = true;
     reader->need[notice->encoding] = notice->need;
     recovery_retention_update(w, stream);
@@ -355,24 +358,32 @@ static void on_notice(struct worker *w, uint16_t from, const struct notice *noti
     }
 }
 
-void exchange_take(struct worker *w)
+/* A boxful: who tells on meanwhile is heard in the next turn. What the fan-out has no room for
+ * stays in the box, and its writer learns that this worker lags. */
+static void take_from(struct worker *w, uint16_t from)
+{
+    struct mailbox *box = &w->exchange->in[from];
+    for (uint32_t i = 0; i < EXCHANGE_N && fanout_has_room(w); i++) {
+        const struct notice *notice = mailbox_take_begin(box);
+        if (notice == NULL)
+            return;
+        on_notice(w, from, notice);
+        mailbox_take_end(box);
+    }
+}
+
+bool exchange_take(struct worker *w)
 {
     struct exchange *x = w->exchange;
     if (x == NULL)
-        return;
-    for (uint32_t from = 0; from < x->workers_n; from++) {
-        if (from == w->config.index)
-            continue;
-        /* A boxful: who tells on meanwhile is heard in the next turn. What the fan-out has no room
-         * for stays in the box, and its writer learns that this worker lags. */
-        for (uint32_t i = 0; i < EXCHANGE_N && fanout_has_room(w); i++) {
-            const struct notice *notice = mailbox_take_begin(&x->in[from]);
-            if (notice == NULL)
-                break;
-            on_notice(w, (uint16_t)from, notice);
-            mailbox_take_end(&x->in[from]);
-        }
+        return false;
+    uint32_t first = x->first++; /* another one every time: nobody is always last */
+    for (uint32_t i = 0; i < x->workers_n; i++) {
+        uint32_t from = (first + i) % x->workers_n;
+        if (from != w->config.index)
+            take_from(w, (uint16_t)from);
     }
+    return !fanout_has_room(w);
 }
 
 /* ---- bells ---- */

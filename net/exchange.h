@@ -9,8 +9,9 @@
  * A bounded box for each pair and direction. Packets stay in the slab of the worker that received
  * them: a notice carries a reference, whose generation is checked in every turn that reads it
  * (core/slab.h). What finds its box full is not told: a packet is counted (DROP_READER_FULL), and
- * receiving goes on; a request is made again by whoever still wants it. A notice names the object
- * by index and the mirror's serial, so what outlives its object reaches nobody.
+ * receiving goes on; a request is made again by whoever still wants it, needs every few seconds. A
+ * notice names the object by index and the mirror's serial, so what outlives its object reaches
+ * nobody.
  *
  * A worker falls asleep only when its boxes are empty, and is woken once by whoever finds it
  * asleep. Slots that readers may still look at wait in limbo until these have begun a later turn or
@@ -24,7 +25,8 @@
 #include "net/state.h"
 
 enum {
-    EXCHANGE_N = 1024, /* notices in a box: the most packets a worker may lag behind another */
+    EXCHANGE_N = 1024,   /* notices in a box */
+    EXCHANGE_SPARE = 64, /* of them no packets: the most that a worker may lag behind is the rest */
     /* Packets that others read are kept at least so long, whoever may NACK: a reader that comes
      * later than this is as good as stopped. */
     READER_HOLD_US = 250000,
@@ -93,8 +95,8 @@ const struct arena *exchange_memory(const struct worker *w); /* NULL without oth
 bool exchange_sleep(struct worker *w);
 /* A turn begins. */
 void exchange_begin(struct worker *w);
-/* Takes what others have told. */
-void exchange_take(struct worker *w);
+/* Takes what others have told. True: the fan-out has no room for the rest, which stays. */
+bool exchange_take(struct worker *w);
 /* Wakes those that were told something and sleep. */
 void exchange_ring(struct worker *w);
 /* Frees what nobody can be reading any more. */

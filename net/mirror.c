@@ -11,6 +11,7 @@
 
 enum {
     KEYFRAME_AGAIN_US = 20000, /* a request so soon after another one says nothing new */
+    NEED_AGAIN_S = 4,          /* so often it is told anyway: it may have been lost */
     NEED_RTT_STEP_US = 10000, /* what is told of a round trip time does not follow its every move */
 };
 
@@ -36,9 +37,15 @@ static struct mirror_ref *refs_of(const struct worker *w, const struct stream *s
     return w->mirror_refs + (size_t)stream->index * MIRROR_REFS_N;
 }
 
-static void forget(struct worker *w, const struct stream *stream)
+/* What was kept is none of who has the index next. Cleared first: pages may stay where they are. */
+static void forget(struct worker *w, struct stream *stream)
 {
-    base_give_back(refs_of(w, stream), MIRROR_REFS_N * sizeof(struct mirror_ref));
+    size_t bytes = MIRROR_REFS_N * sizeof(struct mirror_ref);
+    if (stream->refs_n == 0)
+        return;
+    stream->refs_n = 0;
+    memset(refs_of(w, stream), 0, bytes);
+    base_give_back(refs_of(w, stream), bytes);
 }
 
 void mirror_open(struct worker *w, struct producer *producer)
@@ -48,6 +55,8 @@ void mirror_open(struct worker *w, struct producer *producer)
         w->mirrors->transport_prev = producer;
     w->mirrors = producer;
     w->count.mirrors++;
+    for (uint32_t i = 0; i < producer->encodings_n; i++)
+        producer->streams[i]->need_owed = true; /* also that nothing is needed */
 }
 
 void mirror_close(struct worker *w, struct producer *producer)
@@ -93,6 +102,10 @@ void mirror_packet(struct worker *w, struct stream *stream, const struct notice_
         .seq_ext = packet->seq_ext,
         .arrived_us = packet->arrived_us,
     };
+    if (packet->keyframe)
+        stream->keyframe_told_us = 0; /* who asks from now on wants another */
+    if (why == DROP_BATCH_FULL)       /* lost to consumers, who may ask for it */
+        mirror_keep(w, stream, &record);
     if (why == DROP_NONE)
         why = rtp_packet_parse(&record.packet, data, record.bytes);
     if (why != DROP_NONE) {
@@ -115,6 +128,7 @@ void mirror_keep(struct worker *w, struct stream *stream, const struct record *r
 {
     if (stream->nackers_n == 0 || record->tag != stream->tag)
         return;
+    stream->refs_n++;
     refs_of(w, stream)[record->seq_ext % MIRROR_REFS_N] = (struct mirror_ref){
         .ref = {.gen = record->gen, .index = record->slot, .worker = record->slab->worker},
         .seq_ext = record->seq_ext,
@@ -165,9 +179,14 @@ void mirror_need(struct worker *w, struct stream *stream)
 
 void mirror_tick(struct worker *w)
 {
-    for (struct producer *p = w->mirrors; p != NULL; p = p->transport_next)
-        for (uint32_t i = 0; i < p->encodings_n; i++)
-            recovery_retention_update(w, p->streams[i]);
+    uint32_t now_s = (uint32_t)(w->now_us / 1000000);
+    for (struct producer *p = w->mirrors; p != NULL; p = p->transport_next) {
+        for (uint32_t i = 0; i < p->encodings_n; i++) {
+            struct stream *stream = p->streams[i];
+            stream->need_owed |= (stream->index + now_s) % NEED_AGAIN_S == 0;
+            recovery_retention_update(w, stream);
+        }
+    }
 }
 
 static bool waits_for_keyframe(const struct stream *stream)

@@ -459,8 +459,9 @@ static void run_timers(struct worker *w)
 static void make_room(struct worker *w)
 {
     uint32_t batch = (uint32_t)clamp_i64(w->slab.slots_n / 8, 1, EVICT_BATCH);
-    uint32_t coming = w->slab.free_n + w->slab.limbo_n; /* what is in limbo is free in a moment */
-    if (coming >= batch)
+    uint32_t coming = w->slab.free_n + w->slab.limbo_n;
+    /* What is in limbo is free in a moment, or when a reader's long turn has ended. */
+    if (w->slab.free_n >= batch || (w->slab.free_n >= batch / 2 && coming >= batch))
         return;
     uint32_t evicted = retain_evict(w->retain, batch);
     if (evicted > 0)
@@ -494,6 +495,8 @@ static bool fan_out(struct worker *w)
             break;
         w->now_us = clock_now_us();
         take_events(w);
+        exchange_take(w);
+        exchange_ring(w);
         fanout_begin(w);
         make_room(w);
     }
@@ -542,9 +545,10 @@ static void worker_loop(struct worker *w)
         apply_commands(w);
         shed_turn(w);
         take_events(w);
-        exchange_take(w);
+        bool more = exchange_take(w);
         exchange_ring(w); /* before what takes time */
         busy = fan_out(w);
+        busy |= more;
         busy |= handshake_step(w);
         busy |= command_is_ready(w); /* its wake-up may have been seen during the fan-out */
         run_timers(w);

@@ -188,8 +188,7 @@ START_TEST(key_frames_are_asked_for_across)
     ck_assert(rig_await_rtcp(&s.publisher, RTCP_PSFB, RTCP_FB_PLI, data, &packet));
     publish(&s, 10);
     ck_assert_uint_eq(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS), 212);
-    /* one that asks */
-    usleep(50000);
+    /* one that asks, as soon after the first as may be: that one's is here */
     struct rtcp_writer writer = {.data = data, .bytes_max = sizeof data};
     rtcp_write_pli(&writer, PEER, CONSUMER);
     uint64_t asked = counters(&s, HOME)->keyframe_requests;
@@ -341,6 +340,37 @@ START_TEST(serials_tell_a_mirror_from_its_successor)
 
 END_TEST
 
+/* The producer's worker may hear of its reader before the mirror is there: what it says then nobody
+ * hears, and yet nothing is sent to a mirror that needs nothing. */
+START_TEST(a_reader_may_come_before_its_mirror)
+{
+    struct scene s;
+    uint8_t data[RIG_PACKET];
+    struct command_producer_open mirror;
+    struct command_consumer_open consume;
+    scene_start(&s, _i, 0);
+    s.mirror = 0;
+    ck_assert_int_eq(tell_reader(&s, COMMAND_READER_ADD, s.mirror, SERIAL), 0);
+    rig_settle(&s.rigs[AWAY]);
+    mirror_defaults(&mirror, &s, SERIAL);
+    ck_assert_uint_eq(rig_producer(&s.rigs[AWAY], &mirror), s.mirror);
+    rig_consumer_defaults(&consume, s.subscriber.transport, s.mirror, CONSUMER, true);
+    consume.paused = true;
+    s.consumer = rig_consumer(&s.rigs[AWAY], &consume);
+    rig_settle(&s.rigs[HOME]);
+    publish(&s, 1);
+    rig_wait(&counters(&s, HOME)->rtp_in, 1);
+    rig_settle(&s.rigs[HOME]);
+    ck_assert_uint_eq(counters(&s, HOME)->published, 0);
+    rig_close(&s.rigs[AWAY], COMMAND_CONSUMER_RESUME, s.consumer);
+    rig_settle(&s.rigs[HOME]);
+    publish(&s, 2);
+    ck_assert_uint_eq(rig_receive_rtp(&s.subscriber, data, RIG_WAIT_MS), 212);
+    scene_close(&s);
+}
+
+END_TEST
+
 START_TEST(what_cannot_be_is_refused)
 {
     struct scene s;
@@ -410,7 +440,7 @@ START_TEST(a_worker_that_lags_is_left_behind)
     rig_settle(&rigs[HOME]);
     ck_assert_uint_gt(c->drops[DROP_READER_FULL], 400);
     ck_assert_uint_eq(c->published + c->drops[DROP_READER_FULL], packets);
-    ck_assert_uint_le(c->published, EXCHANGE_N);
+    ck_assert_uint_le(c->published, EXCHANGE_N - EXCHANGE_SPARE);
     rig_close(&rigs[HOME], COMMAND_PRODUCER_CLOSE, producer);
     rig_peer_close(&rigs[HOME], &publisher, true);
     worker_stop(workers[HOME]);
@@ -435,6 +465,7 @@ Suite *net_exchange_suite(void)
     tcase_add_loop_test(tcase, a_paused_mirror_gets_nothing, 0, 2);
     tcase_add_loop_test(tcase, retention_follows_the_receivers_elsewhere, 0, 2);
     tcase_add_loop_test(tcase, serials_tell_a_mirror_from_its_successor, 0, 2);
+    tcase_add_loop_test(tcase, a_reader_may_come_before_its_mirror, 0, 2);
     tcase_add_loop_test(tcase, what_cannot_be_is_refused, 0, 2);
     tcase_add_loop_test(tcase, a_worker_that_lags_is_left_behind, 0, 2);
     suite_add_tcase(suite, tcase);
