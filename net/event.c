@@ -137,9 +137,7 @@ void event_consumer_score(struct worker *w, const struct consumer *consumer)
     outcome->score = (struct event_score){
         .encodings_n = 2,
         .score = {consumer->score.value, consumer->stream->score.value},
-        .ssrc = {consumer->rewrite.ssrc, consumer->stream->producer->source.elsewhere
-                                             ? consumer->stream->ssrc_elsewhere
-                                             : consumer->stream->ssrc},
+        .ssrc = {consumer->rewrite.ssrc, consumer->stream->ssrc},
     };
     event_end(w);
 }

@@ -343,7 +343,7 @@ static void on_notice(struct worker *w, uint16_t from, const struct notice *noti
         report_clock_sr(&mirror->clock, &notice->clock.info, notice->clock.received_us);
         break;
     case NOTICE_SCORE:
-        mirror->ssrc_elsewhere = notice->score.ssrc;
+        mirror->ssrc = notice->score.ssrc; /* nothing is routed by it here */
         mirror->score.value = notice->score.value;
         break;
     case NOTICE_HELLO:

@@ -11,7 +11,7 @@
 
 enum {
     KEYFRAME_AGAIN_US = 20000, /* a request so soon after another one says nothing new */
-    NEED_AGAIN_S = 4,          /* so often it is told anyway: it may have been lost */
+    NEED_AGAIN_S = 2,          /* so often it is told anyway: it may have been lost */
     NEED_RTT_STEP_US = 10000, /* what is told of a round trip time does not follow its every move */
 };
 
@@ -41,9 +41,9 @@ static struct mirror_ref *refs_of(const struct worker *w, const struct stream *s
 static void forget(struct worker *w, struct stream *stream)
 {
     size_t bytes = MIRROR_REFS_N * sizeof(struct mirror_ref);
-    if (stream->refs_n == 0)
+    if (!stream->refs_used)
         return;
-    stream->refs_n = 0;
+    stream->refs_used = false;
     memset(refs_of(w, stream), 0, bytes);
     base_give_back(refs_of(w, stream), bytes);
 }
@@ -74,12 +74,11 @@ void mirror_close(struct worker *w, struct producer *producer)
 
 /* ---- packets ---- */
 
-/* Numbers begin anew: those of before may come again. */
-static void restart(struct worker *w, struct stream *stream, uint32_t tag)
+/* The source begins anew. No extended number comes twice, so what is kept does no harm. */
+static void restart(struct stream *stream, uint32_t tag)
 {
     stream->tag = tag;
     stream->clock = (struct report_clock){.clock_rate = stream->clock_rate};
-    forget(w, stream);
 }
 
 void mirror_packet(struct worker *w, struct stream *stream, const struct notice_packet *packet)
@@ -115,7 +114,7 @@ void mirror_packet(struct worker *w, struct stream *stream, const struct notice_
     }
     rtp_exts_find(&record.exts, data, &record.packet, &producer->ext_ids);
     if (record.tag != stream->tag)
-        restart(w, stream, record.tag);
+        restart(stream, record.tag);
     stream->source.started = true;
     stream->source.arrived_us = record.arrived_us;
     route_codec(stream, record.packet.payload_type);
@@ -128,7 +127,7 @@ void mirror_keep(struct worker *w, struct stream *stream, const struct record *r
 {
     if (stream->nackers_n == 0 || record->tag != stream->tag)
         return;
-    stream->refs_n++;
+    stream->refs_used = true;
     refs_of(w, stream)[record->seq_ext % MIRROR_REFS_N] = (struct mirror_ref){
         .ref = {.gen = record->gen, .index = record->slot, .worker = record->slab->worker},
         .seq_ext = record->seq_ext,
@@ -183,7 +182,9 @@ void mirror_tick(struct worker *w)
     for (struct producer *p = w->mirrors; p != NULL; p = p->transport_next) {
         for (uint32_t i = 0; i < p->encodings_n; i++) {
             struct stream *stream = p->streams[i];
-            stream->need_owed |= (stream->index + now_s) % NEED_AGAIN_S == 0;
+            if (!stream->need_owed && (stream->index + now_s) % NEED_AGAIN_S != 0)
+                continue;
+            stream->need_owed = true;
             recovery_retention_update(w, stream);
         }
     }

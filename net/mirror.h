@@ -40,8 +40,8 @@ const uint8_t *mirror_find(const struct worker *w, const struct stream *stream, 
 
 /* Tells its producer's worker what the consumers of the stream need, if that has changed. */
 void mirror_need(struct worker *w, struct stream *stream);
-/* Once a second: tells what could not be told, what has changed without an occasion to tell it, and
- * of some all again. */
+/* Once a second: tells again what could not be told, and of every other mirror all, which also
+ * brings what has changed without an occasion. */
 void mirror_tick(struct worker *w);
 
 void mirror_keyframe(struct worker *w, struct stream *stream);

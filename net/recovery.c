@@ -280,9 +280,14 @@ static int64_t rtt_for_retention(const struct worker *w, const struct consumer *
     return rtt_us != 0 ? rtt_us : (int64_t)w->config.retain_rule.rtt_unknown_us;
 }
 
-/* With what those on other workers need, who also read later. */
+/* With what those on other workers need, who also read later. Of a mirror: tells its producer's
+ * worker, which keeps the packets. */
 static void set_duration(struct worker *w, struct stream *stream)
 {
+    if (stream->producer->source.elsewhere) {
+        mirror_need(w, stream);
+        return;
+    }
     struct stream_need need = exchange_need_of(stream);
     int64_t rtt_us = max_i64(stream->rtt_max_us, need.rtt_max_us);
     int64_t duration_us = stream->nackers_n + need.nackers_n == 0
@@ -304,10 +309,7 @@ void recovery_retention_update(struct worker *w, struct stream *stream)
         stream->nackers_n++;
         stream->rtt_max_us = max_i64(stream->rtt_max_us, rtt_for_retention(w, c));
     }
-    if (stream->producer->source.elsewhere)
-        mirror_need(w, stream);
-    else
-        set_duration(w, stream);
+    set_duration(w, stream);
 }
 
 void recovery_retention_rtt(struct worker *w, struct consumer *consumer)
@@ -316,10 +318,7 @@ void recovery_retention_rtt(struct worker *w, struct consumer *consumer)
     if (!may_nack(consumer) || rtt_for_retention(w, consumer) <= stream->rtt_max_us)
         return;
     stream->rtt_max_us = rtt_for_retention(w, consumer);
-    if (stream->producer->source.elsewhere)
-        mirror_need(w, stream);
-    else
-        set_duration(w, stream);
+    set_duration(w, stream);
 }
 
 void recovery_schedule_expiry(struct worker *w, struct stream *stream)

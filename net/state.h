@@ -222,8 +222,7 @@ struct stream { /* one encoding of a producer */
     /* of a mirror's */
     struct stream_need need_told;
     bool need_owed;           /* could not be told */
-    uint64_t refs_n;          /* kept for NACK since they were last cleared */
-    uint32_t ssrc_elsewhere;  /* at the producer */
+    bool refs_used;           /* something was kept for NACK */
     int64_t keyframe_told_us; /* when one was last asked for */
 };
 

@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#define REPORT_SCHEMA "sluice-perf/1"
+#define REPORT_SCHEMA "sluice-perf/2" /* 2: `workers` is a list, `workers_n` their number */
 
 /* X(form, key, label, unit): form N is a whole number, R a real one. The order is the table's. */
 #define REPORT_LIST(X)                                                                             \

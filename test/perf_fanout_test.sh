@@ -28,7 +28,7 @@ for io in uring mmsg; do
   common=(fanout --io "$io" --warmup 1 --json -)
   report=$("$perf" "${common[@]}" --consumers 3 --seconds 2)
   check "$io keys" "all(key in r for key in $keys)"
-  check "$io schema" "r['schema'] == 'sluice-perf/1' and r['io'] == '$io' and r['srtp'] == 'gcm128'"
+  check "$io schema" "r['schema'] == 'sluice-perf/2' and r['io'] == '$io' and r['srtp'] == 'gcm128'"
   check "$io forwarded" "r['forwarded'] > 900"
   check "$io lost" "r['lost'] == 0 and r['foreign'] == 0"
   check "$io every packet once" "r['received'] == 3 * r['published']"

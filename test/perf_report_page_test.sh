@@ -71,7 +71,7 @@ check "when and how" a "r['began'].endswith('Z') and '--only fanout-20,loss-10' 
 check "its scenes" a "[s['name'] for s in r['scenes']] == ['fanout-20', 'loss-10']"
 check "all measured" a "all(s['state'] == 'measured' and s['took_s'] > 0 for s in r['scenes'])"
 check "a command" a "scene('fanout-20')['command'].startswith('sluice-perf fanout --consumers 20 ')"
-check "a run's JSON" a "scene('fanout-20')['runs'][0]['schema'] == 'sluice-perf/1'"
+check "a run's JSON" a "scene('fanout-20')['runs'][0]['schema'] == 'sluice-perf/2'"
 check "what arrived" a \
   "(lambda f: f['received'] == 20 * f['published'] > 0)(scene('fanout-20')['figures'])"
 check "loss" a "scene('loss-10')['figures']['lost_on_wire'] > 10"
