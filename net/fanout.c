@@ -7,7 +7,10 @@
 #include "net/mirror.h"
 #include "net/recovery.h"
 
-enum { LATE_MAX = 0x8000 }; /* half a cycle: what is further back is not late but of another one */
+enum {
+    LATE_MAX = 0x8000, /* half a cycle: what is further back is not late but of another one */
+    CROWD = 64,        /* a stream of more consumers is crowded: it is not in a round with others */
+};
 
 bool fanout_has_room(const struct worker *w)
 {
@@ -137,6 +140,11 @@ static void round_add_stream(struct worker *w, struct round *round, struct strea
     }
 }
 
+static bool is_crowded(const struct stream *stream)
+{
+    return stream->consumers_n > CROWD;
+}
+
 /* A receiver serves last what is added first. Sound goes first: its packet, shorter than a frame's,
  * ends the run of a frame instead of standing before it as a send of its own. */
 static void round_add_streams(struct worker *w, struct round *round, bool audio)
@@ -144,32 +152,55 @@ static void round_add_streams(struct worker *w, struct round *round, bool audio)
     for (uint32_t i = 0; i < w->batch_n; i++) {
         struct stream *stream = w->batch[i];
         if (!stream->in_round && stream->batch_first != NONE16 &&
+            is_crowded(stream) == round->crowded &&
             (stream->producer->kind == MEDIA_AUDIO) == audio)
             round_add_stream(w, round, stream);
     }
 }
 
-static struct round *free_round(struct worker *w)
+/* NULL: as many rounds of this kind are under way as may be, so that the other has one left. */
+static struct round *free_round(struct worker *w, bool crowded)
 {
-    for (uint32_t i = 0; i < ROUNDS_N; i++)
+    struct round *found = NULL;
+    uint32_t same_n = 0;
+    for (uint32_t i = 0; i < ROUNDS_N; i++) {
         if (!w->rounds[i].active)
-            return &w->rounds[i];
-    return NULL;
+            found = &w->rounds[i];
+        else
+            same_n += w->rounds[i].crowded == crowded;
+    }
+    return same_n < ROUNDS_N - 1 ? found : NULL;
 }
 
-void fanout_begin(struct worker *w)
+static void round_begin(struct worker *w, bool crowded)
 {
-    struct round *round = w->batch_n == 0 || w->command_waits ? NULL : free_round(w);
+    struct round *round = free_round(w, crowded);
     if (round == NULL)
         return;
     round->streams_n = round->receivers_n = round->at = 0;
     round->id = ++w->round_next == 0 ? ++w->round_next : w->round_next;
-
-    for (uint32_t i = 0; i < w->batch_n; i++)
-        if (!w->batch[i]->in_round)
-            drop_late(w, w->batch[i]);
+    round->crowded = crowded;
     round_add_streams(w, round, true);
     round_add_streams(w, round, false);
+    round->active = round->streams_n > 0;
+    /* Its own, because other rounds begin while this one waits. */
+    round->first = round->receivers_n > 0 ? w->rotate++ % round->receivers_n : 0;
+}
+
+void fanout_begin(struct worker *w)
+{
+    bool any[2] = {false, false};
+    if (w->command_waits)
+        return;
+    for (uint32_t i = 0; i < w->batch_n; i++) {
+        struct stream *stream = w->batch[i];
+        if (!stream->in_round)
+            drop_late(w, stream);
+        any[is_crowded(stream)] |= !stream->in_round;
+    }
+    for (int crowded = 0; crowded < 2; crowded++)
+        if (any[crowded])
+            round_begin(w, crowded);
     uint32_t waiting_n = 0;
     for (uint32_t i = 0; i < w->batch_n; i++) {
         struct stream *stream = w->batch[i];
@@ -178,9 +209,6 @@ void fanout_begin(struct worker *w)
             w->batch[waiting_n++] = stream;
     }
     w->batch_n = waiting_n;
-    round->active = round->streams_n > 0;
-    /* Its own, because other rounds begin while this one waits. */
-    round->first = round->receivers_n > 0 ? w->rotate++ % round->receivers_n : 0;
 }
 
 static void round_end(struct worker *w, struct round *round)

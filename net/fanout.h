@@ -6,7 +6,8 @@
  * are in no round into a new round with the list of their receivers, each with its oldest packets,
  * at most ROUND_RECORDS_MAX: so long does a command wait that changes objects. fanout_step() serves
  * receivers until its slice is used up, so that receiving and timers come in between, and rounds
- * take turns, so that a large room does not keep a small one waiting. A stream is in one round at a
+ * take turns. Streams of a crowd have rounds of their own, and neither kind may take all of them: a
+ * small room waits for slices of a large one, never for its end. A stream is in one round at a
  * time: order inside an ssrc is kept; what is left of it, or comes for it meanwhile, waits for the
  * next. At the end of a round its packets go to retention, and so does, without being sent, what
  * has waited for one longer than FANOUT_LATE_US. Threads: the owning worker. */
@@ -21,7 +22,7 @@ bool fanout_has_room(const struct worker *w);
 /* Takes an accepted packet over: its slot is the round's until it is retained or released. */
 void fanout_add(struct worker *w, struct stream *stream, const struct record *record);
 
-/* Opens a round over what has been added, if there is anything and a round is free. */
+/* Opens rounds over what has been added, of each kind one, if there is anything and one is free. */
 void fanout_begin(struct worker *w);
 
 /* Serves one slice: FANOUT_SLICE packets and at most one consumer's, ROUND_RECORDS_MAX, more. True

@@ -333,7 +333,7 @@ struct receiver {
 };
 
 struct round { /* one resumable fan-out: some streams' batches to all their receivers */
-    bool active;
+    bool active, crowded;
     uint32_t id; /* never 0 */
     uint32_t streams_n, receivers_n;
     uint32_t first, at; /* receiver it starts at, receivers served */

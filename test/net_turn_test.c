@@ -11,8 +11,8 @@
 #include <stdio.h>
 
 enum {
-    CROWD = 200, /* receivers of the large room */
-    MANY = 30,   /* streams of one receiver */
+    CROWD_ROOM = 200, /* receivers of the large room */
+    MANY = 30,        /* streams of one receiver */
     SLICE_MAX = FANOUT_SLICE + ROUND_RECORDS_MAX,
 };
 
@@ -183,7 +183,7 @@ static void rooms_open(struct rooms *rooms, int engine)
 {
     begin(engine);
     *rooms = (struct rooms){.large = open_producer(open_transport())};
-    for (int i = 0; i < CROWD; i++)
+    for (int i = 0; i < CROWD_ROOM; i++)
         open_consumer(open_transport(), rooms->large);
     rooms->small = open_producer(open_transport());
     rooms->listener = open_consumer(open_transport(), rooms->small);
@@ -250,7 +250,7 @@ START_TEST(a_change_waits_for_one_round)
         run_timers(worker);
     }
     ck_assert_int_eq(result, 0);
-    ck_assert_uint_le(worker->count.forwarded - before, ROUND_RECORDS_MAX * CROWD);
+    ck_assert_uint_le(worker->count.forwarded - before, ROUND_RECORDS_MAX * CROWD_ROOM);
     end();
 }
 
@@ -263,6 +263,73 @@ START_TEST(a_turn_ends_though_there_is_more_to_send)
     flood(&rooms, 1000);
     forwarded_by_fan_out();
     ck_assert_uint_le(worker->count.fanout_yields, 32); /* a slice takes 100 us and more */
+    end();
+}
+
+END_TEST
+
+/* They came in one turn, and the small room goes on while the large one is served. */
+START_TEST(a_small_room_does_not_wait_for_the_end_of_a_large_one)
+{
+    struct rooms rooms;
+    rooms_open(&rooms, _i);
+    const struct consumer *listener = &worker->consumers[rooms.listener];
+    flood(&rooms, 20);
+    for (uint16_t seq = 1; seq <= 4; seq++) {
+        publish(rooms.small, seq);
+        fanout_begin(worker);
+        for (int steps = 0; steps < 2 && listener->packets < seq; steps++)
+            ck_assert(fanout_step(worker));
+        ck_assert_uint_eq(listener->packets, seq);
+    }
+    ck_assert_uint_lt(worker->count.forwarded, 20 * CROWD_ROOM);
+    fanout_finish(worker);
+    ck_assert_uint_eq(worker->count.forwarded, 20 * CROWD_ROOM + 4);
+    end();
+}
+
+END_TEST
+
+static uint32_t rounds_active(void)
+{
+    uint32_t n = 0;
+    for (int i = 0; i < ROUNDS_N; i++)
+        n += worker->rounds[i].active;
+    return n;
+}
+
+/* However many of one kind come one after the other, a round is left for the other kind. */
+START_TEST(neither_small_nor_large_rooms_take_all_rounds)
+{
+    struct rooms rooms;
+
+    enum { MORE = 70 }; /* receivers of the other large ones */
+
+    uint32_t large[ROUNDS_N], small[ROUNDS_N];
+    bool small_first = _i >= 2;
+    rooms_open(&rooms, _i % 2);
+    large[0] = rooms.large;
+    small[0] = rooms.small;
+    for (int i = 1; i < ROUNDS_N; i++) {
+        large[i] = open_producer(0);
+        for (uint32_t to = 1; to <= MORE; to++)
+            open_consumer(to, large[i]);
+        small[i] = open_producer(0);
+        open_consumer(1, small[i]);
+    }
+    for (int i = 0; i < ROUNDS_N; i++) {
+        publish(small_first ? small[i] : large[i], 1);
+        fanout_begin(worker);
+    }
+    ck_assert_uint_eq(rounds_active(), ROUNDS_N - 1);
+    publish(small_first ? large[0] : small[0], 1);
+    fanout_begin(worker);
+    ck_assert_uint_eq(rounds_active(), ROUNDS_N);
+    do
+        fanout_begin(worker);
+    while (fanout_step(worker) || worker->batch_n > 0);
+    ck_assert_uint_eq(worker->count.forwarded,
+                      CROWD_ROOM + (small_first ? ROUNDS_N : (ROUNDS_N - 1) * MORE + 1));
     end();
 }
 
@@ -542,6 +609,8 @@ Suite *net_turn_suite(void)
     tcase_add_loop_test(rooms, a_question_does_not_wait_for_another_room, 0, 2);
     tcase_add_loop_test(rooms, a_change_waits_for_one_round, 0, 2);
     tcase_add_loop_test(rooms, a_turn_ends_though_there_is_more_to_send, 0, 2);
+    tcase_add_loop_test(rooms, a_small_room_does_not_wait_for_the_end_of_a_large_one, 0, 2);
+    tcase_add_loop_test(rooms, neither_small_nor_large_rooms_take_all_rounds, 0, 4);
     tcase_add_loop_test(rooms, a_receiver_of_many_streams_is_served_in_slices, 0, 2);
     tcase_add_loop_test(rooms, what_has_waited_too_long_is_not_forwarded, 0, 2);
     tcase_add_loop_test(rooms, who_never_says_hello_has_failed, 0, 2);
