@@ -78,7 +78,7 @@ static bool producer_codecs(struct command_producer_open *open, const json_t *co
     size_t i = 0;
     json_t *codec = NULL;
     if (json_array_size(codecs) > PRODUCER_PT_MAX)
-        return refuse(err, "rtpParameters.codecs", "at most 16 codecs", "more");
+        return refuse(err, "rtpParameters.codecs", "at most 8 codecs besides RTX", "more");
     json_array_foreach(codecs, i, codec)
     {
         bool rtx = rtpcodec_is_rtx(codec);
@@ -194,7 +194,7 @@ bool wiring_consumer(struct command_consumer_open *open, enum media_kind kind,
         if (rtpcodec_is_rtx(codec))
             continue;
         if (!rewrite_rows(rewrite, consume, codec))
-            return refuse(err, "rtpParameters.codecs", "at most 16 codecs", "more");
+            return refuse(err, "rtpParameters.codecs", "at most 8 codecs besides RTX", "more");
         open->nack |= has_feedback(codec, "nack", "");
     }
     if (rewrite->pt_n == 0)

@@ -11,7 +11,7 @@
 #include "rtp/ext.h"
 #include "rtp/packet.h"
 
-enum { REWRITE_PT_MAX = 16, REWRITE_PT_NONE = 0xff };
+enum { REWRITE_PT_MAX = 8, REWRITE_PT_NONE = 0xff };
 
 /* Compiled by the control thread, constant while the consumer lives. */
 struct rewrite {

@@ -297,6 +297,50 @@ START_TEST(test_verbatim)
 
 END_TEST
 
+/* `n` codecs of one kind, payload types from 96 on. */
+static json_t *codecs_of(uint32_t n)
+{
+    json_t *codecs = json_array();
+    for (uint32_t i = 0; i < n; i++)
+        json_array_append_new(codecs, json_pack("{s:s, s:i, s:i}", "mimeType", "video/VP8",
+                                                "payloadType", (int)(96 + i), "clockRate", 90000));
+    return codecs;
+}
+
+/* A consumer has a row for each payload type that it may get, REWRITE_PT_MAX of them. */
+START_TEST(test_verbatim_with_many_codecs)
+{
+    rig_do(&rig, "router.create", "{'id':'r'}");
+    rig_do(&rig, "transport.createPlain",
+           "{'routerId':'r','id':'t','listenInfo':{'ip':'127.0.0.1'}}");
+    for (uint32_t n = REWRITE_PT_MAX; n <= REWRITE_PT_MAX + 1; n++) {
+        json_t *codecs = codecs_of(n), *pairs = json_array();
+        for (uint32_t i = 0; i < n; i++)
+            json_array_append_new(pairs, json_pack("{s:i, s:i}", "payloadType", (int)(96 + i),
+                                                   "mappedPayloadType", (int)(96 + i)));
+        char *text = json_dumps(codecs, 0), *mapping = json_dumps(pairs, 0);
+        rig_do(&rig, "transport.produce",
+               "{'transportId':'t','id':'p%u','kind':'video','rtpParameters':{'codecs':%s,"
+               "'encodings':[{'ssrc':%u}]},'rtpMapping':{'codecs':%s,'encodings':[{'ssrc':%u,"
+               "'mappedSsrc':5}]}}",
+               n, text, 100 + n, mapping, 100 + n);
+        static const char consume[] =
+            "{'transportId':'t','producerId':'p%u','rtpParameters':{'codecs':%s,'encodings':[{"
+            "'ssrc':%u}]},'consumableRtpEncodings':[{'ssrc':5}]}";
+        if (n <= REWRITE_PT_MAX)
+            rig_do(&rig, "transport.consume", consume, n, text, 200 + n);
+        else
+            rig_fails(&rig, RPC_PARAMS, "rtpParameters.codecs", "transport.consume", consume, n,
+                      text, 200 + n);
+        free(text);
+        free(mapping);
+        json_decref(codecs);
+        json_decref(pairs);
+    }
+}
+
+END_TEST
+
 static uint32_t drawn_ssrc(const char *producer)
 {
     rig_do(&rig, "transport.consume", "{'transportId':'t','producerId':'%s','rtpCapabilities':%s}",
@@ -725,6 +769,7 @@ Suite *ctl_media_suite(void)
     tcase_add_test(tc, test_layers);
     tcase_add_test(tc, test_extras);
     tcase_add_test(tc, test_verbatim);
+    tcase_add_test(tc, test_verbatim_with_many_codecs);
     tcase_add_test(tc, test_ssrc_row);
     tcase_add_test(tc, test_own_payload_types);
     tcase_add_test(tc, test_verbs);
