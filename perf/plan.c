@@ -9,6 +9,7 @@
 #define ENGINE     "fanout --consumers 100 --pps 1000"
 #define LOSSY      "fanout --consumers 100 --nack --rtt 50 --no-count"
 #define ROOM       "room --participants 50 --senders 10 --audio --nack"
+#define ADDED      "room --participants 50 --audio --nack --webrtc --no-count" SHORT
 #define ROOM_QUICK " --participants 6 --senders 2 --no-count" SHORT
 
 /* About 100,000 packets a second to all receivers together, whatever their number. The windows of
@@ -64,6 +65,9 @@ const struct plan_scene plan_scenes[] = {
      1},
     {"room-webrtc", "room", "50 people by WebRTC, 10 send", ROOM " --webrtc --no-count", ROOM_QUICK,
      1},
+    {"added-98", "added", "49 receive 2 streams each", ADDED " --senders 1", "--participants 6", 1},
+    {"added-294", "added", "6 streams", ADDED " --senders 3", "--participants 6", 1},
+    {"added-980", "added", "20 streams", ADDED " --senders 10", "--participants 12", 1},
     {"broadcast-1000", "broadcast", "1000 viewers", "broadcast --viewers 1000",
      "--viewers 20 --no-count" SHORT, 1},
     {"broadcast-2000", "broadcast", "2000 viewers", "broadcast --viewers 2000",

@@ -19,23 +19,23 @@ enum { RUNS_MAX = 99, TEXT_BYTES = 96 };
 /* A figure of one scene; the growth of one over another; the slope over two or three scenes. */
 #define VALUE(id, what, unit, at_least, bound, scale, scene, key)                                  \
     {                                                                                              \
-        id, what, unit, at_least, bound, scale, TARGETS_VALUE, {scene}, key, NULL, NULL            \
+        id, what, unit, at_least, bound, scale, TARGETS_VALUE, {scene}, key, NULL, NULL, NULL      \
     }
 #define GROWTH(id, what, unit, bound, scale, scene, key, other)                                    \
     {                                                                                              \
-        id, what, unit, MOST, bound, scale, TARGETS_GROWTH, {scene}, key, other, NULL              \
+        id, what, unit, MOST, bound, scale, TARGETS_GROWTH, {scene}, key, other, NULL, NULL        \
     }
-#define SLOPE(id, what, unit, bound, scale, key, other, ...)                                       \
+#define SLOPE(id, what, unit, bound, scale, key, less, other, ...)                                 \
     {                                                                                              \
-        id, what, unit, MOST, bound, scale, TARGETS_SLOPE, {__VA_ARGS__}, key, other, NULL         \
+        id, what, unit, MOST, bound, scale, TARGETS_SLOPE, {__VA_ARGS__}, key, other, less, NULL   \
     }
 #define RATIO(id, what, unit, bound, key, ...)                                                     \
     {                                                                                              \
-        id, what, unit, MOST, bound, 1, TARGETS_RATIO, {__VA_ARGS__}, key, NULL, NULL              \
+        id, what, unit, MOST, bound, 1, TARGETS_RATIO, {__VA_ARGS__}, key, NULL, NULL, NULL        \
     }
 #define ELSEWHERE(id, what, unit, bound, why)                                                      \
     {                                                                                              \
-        id, what, unit, MOST, bound, 1, TARGETS_VALUE, {NULL}, NULL, NULL, why                     \
+        id, what, unit, MOST, bound, 1, TARGETS_VALUE, {NULL}, NULL, NULL, NULL, why               \
     }
 
 const struct target targets[] = {
@@ -55,13 +55,14 @@ const struct target targets[] = {
     ELSEWHERE("instructions", "user-space instructions per packet, no cipher, NACK on", "", 600,
               "counted by callgrind on a replay, which no scene of the report is"),
     SLOPE("memory-consumer", "memory per receiver, plain transport of its own, NACK on", "KiB", 4,
-          KIB, "mem_steady_bytes", "consumers", "memory-100", "memory-300"),
+          KIB, "mem_steady_bytes", NULL, "consumers", "memory-100", "memory-300"),
     SLOPE("memory-idle-13", "memory per idle WebRTC transport, DTLS 1.3", "KiB", 12, KIB,
-          "mem_joined_bytes", "peers", "idle-13-100", "idle-13-300", "idle-13-1000"),
+          "mem_joined_bytes", NULL, "peers", "idle-13-100", "idle-13-300", "idle-13-1000"),
     SLOPE("memory-idle-12", "memory per idle WebRTC transport, DTLS 1.2", "KiB", 16, KIB,
-          "mem_joined_bytes", "peers", "idle-12-100", "idle-12-300", "idle-12-1000"),
-    VALUE("memory-added", "memory per consumer on a WebRTC transport", "KiB", MOST, 2, KIB,
-          "room-webrtc", "bytes_per_consumer_added"),
+          "mem_joined_bytes", NULL, "peers", "idle-12-100", "idle-12-300", "idle-12-1000"),
+    SLOPE("memory-added", "memory per consumer on a WebRTC transport", "KiB", 2, KIB,
+          "mem_setup_bytes", "mem_transports_bytes", "consumers", "added-98", "added-294",
+          "added-980"),
     VALUE("memory-idle", "memory of an idle relay", "MiB", MOST, 4, MIB, "memory-100",
           "mem_idle_bytes"),
     GROWTH("memory-5", "5 people with audio and 720p30 video, SRTP: memory over idle", "MiB", 1.5,
@@ -159,6 +160,8 @@ static double value_of_run(const struct target *target, const json_t *const *sce
         for (size_t i = 0; i < n; i++) {
             x[i] = figure(run_of(scenes[i], run), target->other);
             y[i] = figure(run_of(scenes[i], run), target->key);
+            if (target->less != NULL)
+                y[i] -= figure(run_of(scenes[i], run), target->less);
         }
         return slope(x, y, n);
     }

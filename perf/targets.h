@@ -18,7 +18,7 @@ enum { TARGETS_SCENES_MAX = 3 };
 enum targets_operation {
     TARGETS_VALUE,  /* key */
     TARGETS_GROWTH, /* key - other, of one scene */
-    TARGETS_SLOPE,  /* of key over other, by least squares over the scenes */
+    TARGETS_SLOPE,  /* of key - less over other, by least squares over the scenes */
     TARGETS_RATIO,  /* key of the first scene / key of the second */
 };
 
@@ -30,6 +30,7 @@ struct target {
     enum targets_operation operation;
     const char *scenes[TARGETS_SCENES_MAX];
     const char *key, *other;
+    const char *less;    /* slope: what is taken off the key, or NULL */
     const char *without; /* why nothing measures it; NULL: scenes do */
 };
 

@@ -114,6 +114,15 @@ START_TEST(computes_growth_slope_and_ratio)
     add(scenes, "idle-13-100", "[{\"peers\": 100, \"mem_joined_bytes\": 2000000}]");
     add(scenes, "idle-13-300", "[{\"peers\": 300, \"mem_joined_bytes\": 4048000}]");
     add(scenes, "idle-13-1000", "[{\"peers\": 1000, \"mem_joined_bytes\": 11216000}]");
+    add(scenes, "added-98",
+        "[{\"consumers\": 98, \"mem_setup_bytes\": 1100352,"
+        "  \"mem_transports_bytes\": 1000000}]");
+    add(scenes, "added-294",
+        "[{\"consumers\": 294, \"mem_setup_bytes\": 1401056,"
+        "  \"mem_transports_bytes\": 1100000}]");
+    add(scenes, "added-980",
+        "[{\"consumers\": 980, \"mem_setup_bytes\": 2303520,"
+        "  \"mem_transports_bytes\": 1300000}]");
     add(scenes, "room-50",
         "[{\"cpu_ns_per_forward\": 2000, \"mem_idle_bytes\": 1000000,"
         "  \"mem_steady_bytes\": 8000000, \"mem_after_close_bytes\": 2048576}]");
@@ -124,6 +133,7 @@ START_TEST(computes_growth_slope_and_ratio)
     ck_assert_uint_eq(json_array_size(json_object_get(row(rows, "memory-consumer"), "commands")),
                       2);
     ck_assert_double_eq_tol(number(row(rows, "memory-idle-13"), "value"), 10, 1e-9);
+    ck_assert_double_eq_tol(number(row(rows, "memory-added"), "value"), 1, 1e-9);
     ck_assert_double_eq_tol(number(row(rows, "memory-idle"), "value"), 2, 1e-9);
     ck_assert_double_eq_tol(number(row(rows, "memory-50"), "value"), 7, 1e-9);
     ck_assert_str_eq(text(row(rows, "memory-50"), "verdict"), "missed");

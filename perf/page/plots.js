@@ -16,7 +16,9 @@ export function plotsOf(report) {
     numbers,
     quoted: `${report.baseline?.name ?? 'other'} (quoted)`,
     of: (...groups) => scenes.filter(({ group }) => groups.includes(group)),
-    having: (...keys) => scenes.filter((scene) => keys.every((key) => known(scene, key))),
+    /* A scene of group "added" is a second long: of its memory alone there is something to say. */
+    having: (...keys) =>
+      scenes.filter((one) => one.group !== 'added' && keys.every((key) => known(one, key))),
   };
   const makers = [
     cpuByReceivers,
@@ -209,25 +211,34 @@ function memoryGrowth({ of }) {
     ['receivers by plain transports, forwarding', of('memory'), 'consumers', 'mem_steady_bytes'],
     ['idle WebRTC transports, DTLS 1.3', idle(of, 'DTLS 1.3'), 'peers', 'mem_joined_bytes'],
     ['idle WebRTC transports, DTLS 1.2', idle(of, 'DTLS 1.2'), 'peers', 'mem_joined_bytes'],
+    [
+      'consumers on WebRTC transports',
+      of('added'),
+      'consumers',
+      'mem_setup_bytes',
+      'mem_transports_bytes',
+    ],
   ].filter(([, scenes]) => scenes.length > 1);
   const labels = [...new Set(kinds.flatMap(([, scenes, x]) => scenes.map((s) => s.figures[x])))];
   labels.sort((a, b) => a - b);
-  const valueAt = (scenes, x, key, label) => {
+  const valueAt = (scenes, x, key, less, label) => {
     const scene = scenes.find(({ figures }) => figures[x] === label);
-    return scene ? (scene.figures[key] - scene.figures.mem_idle_bytes) / MIB : null;
+    return scene ? (scene.figures[key] - scene.figures[less]) / MIB : null;
   };
   return (
     kinds.length > 0 && {
       id: 'growth',
-      title: 'Memory over idle, against transports',
-      text: 'The slope is what one transport more costs.',
+      title: 'Memory against transports and consumers',
+      text:
+        'The slope is what one more costs: a transport over the idle relay, or a consumer over 50 ' +
+        'transports that have none.',
       unit: 'MiB',
-      points: 'transports',
-      head: 'Transports',
+      points: 'transports or consumers',
+      head: 'How many',
       labels,
-      series: kinds.map(([name, scenes, x, key]) => ({
+      series: kinds.map(([name, scenes, x, key, less = 'mem_idle_bytes']) => ({
         name,
-        values: labels.map((label) => valueAt(scenes, x, key, label)),
+        values: labels.map((label) => valueAt(scenes, x, key, less, label)),
       })),
     }
   );
