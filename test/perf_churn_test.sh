@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A few seconds of churn against the real relay, on both engines, with SRTP and WebRTC: nothing is
-# refused, no stream has a gap, nothing is left. Counts only, no times.
+# A few seconds of churn against the real relay, on both engines, with SRTP and WebRTC, and a minute
+# in a room over two workers: nothing is refused, no stream has a gap, nothing is left. Counts only,
+# no times.
 set -euo pipefail
 . test/perf_lib.sh
 
@@ -29,5 +30,6 @@ churn() {
 churn uring --nack
 churn mmsg --io mmsg --seed 2
 churn webrtc --webrtc --nack --seed 3
+churn spread --webrtc --nack --seed 4 --workers 2 --minutes 1
 
 finish
