@@ -73,6 +73,7 @@ static int parts_init(struct io *io, const struct io_config *config)
         return failed;
     io->sockets_max = config->sockets_max;
     io->received_max = config->standing_max;
+    io->prompt = config->prompt;
     io->sockets = arena_take(&io->arena, io->sockets_max * sizeof(struct io_socket));
     io->sockets_free = arena_take(&io->arena, io->sockets_max * sizeof(uint16_t));
     io->dead = arena_take(&io->arena, io->sockets_max * sizeof(uint16_t));

@@ -78,6 +78,7 @@ struct io_config {
     uint32_t sockets_max;  /* 1..IO_SOCKETS_MAX */
     uint32_t standing_max; /* most slots that may stand for receiving, power of two, 2..32768 */
     uint32_t watches_max;  /* 0..IO_WATCHES_MAX descriptors of io_watch() */
+    bool prompt;           /* io_wait() returns with the first datagrams and waits for no company */
 };
 
 struct io_counters {                   /* written by the worker only */

@@ -197,7 +197,7 @@ static void company_learn(struct io *io, bool came)
  * nothing has come in such a time: that would be a second sleep for each datagram. */
 int64_t io_linger_until(struct io *io, uint32_t first, int64_t until_us)
 {
-    if (io->received_n == first)
+    if (io->received_n == first || io->prompt)
         return 0;
     int64_t first_us = received_us(io, first);
     if (io->alone_us != 0)

@@ -139,6 +139,7 @@ struct io {
     uint32_t dead_at, dead_n;
     uint32_t ready_at, ready_n; /* counters into `ready`: [at, n) are to be told */
     bool woken;
+    bool prompt;
     int64_t now_us, began_us, began_before_us;
     int64_t alone_us; /* when the datagram came that has woken us; 0: it is known what followed */
     uint8_t company;  /* how often such a one has been followed; 0: it is not lingered for */

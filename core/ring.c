@@ -316,9 +316,11 @@ static int ring_wait(struct io *io, int64_t until_us)
     uint32_t first = io->received_n;
     bool was_starved = ring->starved;
     bool drains = false;
+    uint32_t wait_n = io->prompt ? 1 : IO_WAIT_DATAGRAMS;
     for (unsigned round = 0; !failed && round < RING_ROUNDS_MAX; round++) {
         prepare(io);
-        failed = step(io, IO_WAIT_DATAGRAMS, step_us(io, until_us, drains, was_starved), true);
+        int64_t most_us = step_us(io, until_us, drains, was_starved);
+        failed = step(io, wait_n, most_us, !io->prompt);
         drains = ring->listed_n + ring->watches_listed_n > 0 && !ring->starved &&
                  io->received_n - first < RING_WAIT_DATAGRAMS;
         if (drains)

@@ -44,6 +44,8 @@ static const char usage[] =
     "  --pps P            packets a second of the publisher (default 200)\n"
     "  --bytes B          RTP packet before encryption (default: frames of 1099 and 1100 bytes,\n"
     "                     as libwebrtc's packetizer makes them)\n"
+    "  --prompt           receivers take each packet when it comes; else, as the relay does, they\n"
+    "                     wait 250 us for more, which costs the load less and is part of transit\n"
     "  --burst K          packets of a frame, sent together (default 7)\n"
     "  --srtp SUITE       none, gcm128, gcm256 or cm80, publisher and receivers (default gcm128)\n"
     "  --nack             receivers ask for what they miss, by NACK; resends come as RTX\n"
@@ -161,6 +163,7 @@ enum option_id {
     OPTION_VIDEO_KBPS,
     OPTION_FPS,
     OPTION_TOGETHER,
+    OPTION_PROMPT,
     OPTION_VIEWERS,
     OPTION_ROOMS,
     OPTION_MINUTES,
@@ -204,6 +207,7 @@ static const struct option long_options[] = {
     {"video-kbps", required_argument, NULL, OPTION_VIDEO_KBPS},
     {"fps", required_argument, NULL, OPTION_FPS},
     {"together", no_argument, NULL, OPTION_TOGETHER},
+    {"prompt", no_argument, NULL, OPTION_PROMPT},
     {"viewers", required_argument, NULL, OPTION_VIEWERS},
     {"rooms", required_argument, NULL, OPTION_ROOMS},
     {"minutes", required_argument, NULL, OPTION_MINUTES},
@@ -284,6 +288,9 @@ static bool room_option_read(struct options *o, int option)
         break;
     case OPTION_TOGETHER:
         o->together = true;
+        break;
+    case OPTION_PROMPT:
+        o->prompt = true;
         break;
     case OPTION_VIEWERS:
         o->viewers = integer("viewers", 1, OPTIONS_CONSUMERS_MAX, &right);

@@ -55,6 +55,7 @@ struct options {
     bool audio;
     uint32_t speakers; /* of the audio tracks of a room so many are sent at a time; 0: all */
     bool webrtc;       /* participants join by ICE and DTLS */
+    bool prompt;       /* receivers take what is there, they do not wait for more */
     bool together;     /* the senders' frames are sent at one time, not one after the other */
     uint32_t video_kbps, fps;
     uint32_t viewers, rooms; /* broadcast: its viewers, and rooms beside it */

@@ -415,7 +415,10 @@ static bool make_clients(struct receivers *r)
 
 static bool open_all(struct receivers *r)
 {
-    struct io_config config = {.engine = IO_ENGINE_AUTO, .sockets_max = r->n, .standing_max = 4096};
+    struct io_config config = {.engine = IO_ENGINE_AUTO,
+                               .sockets_max = r->n,
+                               .standing_max = 4096,
+                               .prompt = r->options->prompt};
     r->all = calloc(r->n, sizeof *r->all);
     r->streams = calloc(r->scene->streams_n, sizeof *r->streams);
     r->ask_us = calloc(r->scene->streams_n, sizeof *r->ask_us);

@@ -26,7 +26,8 @@ void rig_open(struct rig *rig, enum io_engine engine, const struct rig_config *c
                                   .without = config->without,
                                   .sockets_max = config->sockets_max,
                                   .standing_max = config->standing_max,
-                                  .watches_max = config->watches_max};
+                                  .watches_max = config->watches_max,
+                                  .prompt = config->prompt};
     ck_assert_int_eq(io_init(&rig->io, &io_config, &rig->slab), 0);
     if (engine != IO_ENGINE_AUTO)
         ck_assert_int_eq(io_engine_of(rig->io), engine);

@@ -23,6 +23,7 @@ struct rig {
 
 struct rig_config {
     uint32_t slots_n, sockets_max, standing_max, without, watches_max;
+    bool prompt;
 };
 
 extern const struct rig_config rig_usual; /* 1024 slots, 8 sockets, 256 may stand */

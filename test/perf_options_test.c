@@ -80,12 +80,12 @@ START_TEST(reads_a_room)
 {
     struct options o;
     ck_assert_int_eq(parse(&o, "room --participants 5 --senders 3 --audio --speakers 2 --webrtc "
-                               "--video-kbps 1000 --fps 25 --together"),
+                               "--video-kbps 1000 --fps 25 --together --prompt"),
                      OPTIONS_RUN);
     ck_assert_int_eq(o.shape, OPTIONS_ROOM);
     ck_assert_uint_eq(o.participants, 5);
     ck_assert_uint_eq(o.senders, 3);
-    ck_assert(o.audio && o.webrtc && o.together);
+    ck_assert(o.audio && o.webrtc && o.together && o.prompt);
     ck_assert_uint_eq(o.speakers, 2);
     ck_assert_uint_eq(o.burst, 5); /* 5000 bytes, 25 times a second */
     ck_assert_uint_eq(o.pps, 125);
