@@ -230,8 +230,8 @@ function memoryGrowth({ of }) {
       id: 'growth',
       title: 'Memory against transports and consumers',
       text:
-        'The slope is what one more costs: a transport over the idle relay, or a consumer over 50 ' +
-        'transports that have none.',
+        'The slope is what one more costs: a transport over the idle relay, or a consumer over ' +
+        '50 transports that have none.',
       unit: 'MiB',
       points: 'transports or consumers',
       head: 'How many',
