@@ -10,6 +10,7 @@
 
 #include <wolfssl/wolfcrypt/wc_port.h>
 
+#include "core/image.h"
 #include "rtp/cipher.h"
 #include "rtp/packet.h"
 #include "rtp/sealcount.h"
@@ -48,6 +49,8 @@ static void on_srtp_event(srtp_event_data_t *event)
 
 int seal_library_init(void)
 {
+    /* Debian's libsrtp2 is linked to NSS for ciphers that cipher_install() replaces. */
+    static const char *const unused[] = {"libnss", "libnspr", "libplc", "libplds"};
     if (library_users > 0) {
         library_users++;
         return 0;
@@ -58,6 +61,8 @@ int seal_library_init(void)
         goto no_srtp;
     if (srtp_install_event_handler(on_srtp_event) || cipher_install())
         goto no_ciphers;
+    for (size_t i = 0; i < ARRAY_N(unused); i++)
+        image_give_back(unused[i]);
     library_users = 1;
     return 0;
 

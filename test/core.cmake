@@ -10,6 +10,7 @@ sluice_test_folder(core
     drop
     epoch
     heap
+    image
     io
     io_faults
     io_missing
