@@ -3,7 +3,6 @@
 #include "ctl/control.h"
 
 #include "core/clock.h"
-#include "core/heap.h"
 #include "core/random.h"
 #include "ctl/close.h"
 #include "ctl/http.h"
@@ -482,16 +481,13 @@ static bool nothing_is_left(const struct control *control)
     return control->model.counts[NOUN_ROUTER] == 0 && control->requests_n == 0;
 }
 
-/* What closed rooms and handshakes leave goes back to the system, once it is quiet: what this
- * thread has freed at once, and again what workers have meanwhile given up of their caches
- * (net/worker.c). */
+/* What closed rooms and handshakes leave goes back to the system, once it is quiet, and a second
+ * time for what workers free later. */
 static void trim(struct control *control)
 {
     int64_t now_us = clock_now_us();
     if (now_us < control->trim_at_us)
         return;
-    for (uint32_t step = 0; step < HEAP_STEPS; step++)
-        heap_flush(step);
     malloc_trim(0);
     control->trims_n--;
     control->trim_at_us = control->trims_n > 0 ? now_us + CONTROL_TRIM_US : 0;

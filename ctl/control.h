@@ -21,8 +21,8 @@ enum {
     CONTROL_PROTOCOL_VERSION = 1,
     CONTROL_LINES_TURN = 64,   /* requests of one connection before the next has its turn */
     CONTROL_TRIM_CLOSED = 64,  /* what closed_n may come to before memory is given back */
-    CONTROL_TRIMS = 3,         /* after these; the last is for workers whose ticks came late */
-    CONTROL_TRIM_US = 6000000, /* from one to the next; workers need HEAP_STEPS + 1 seconds */
+    CONTROL_TRIMS = 2,         /* after these */
+    CONTROL_TRIM_US = 3000000, /* from one to the next */
     CONTROL_APP_DATA_BYTES_MAX = 16384,
     CONTROL_ROUTERS_MAX = 65536,
     CONTROL_SERVERS_MAX = 4096,

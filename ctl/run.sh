@@ -163,7 +163,9 @@ free_ports() {
 }
 
 # ---- the relay
-build/release/bin/sluiced --socket "$socket" >"$work/sluiced.log" 2>&1 &
+# As its systemd unit does: no caches of each thread in the heap.
+GLIBC_TUNABLES=${GLIBC_TUNABLES-glibc.malloc.tcache_count=0} \
+  build/release/bin/sluiced --socket "$socket" >"$work/sluiced.log" 2>&1 &
 relay=$!
 for ((try = 0; try < 100; try++)); do
   [ -S "$socket" ] && break

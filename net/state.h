@@ -14,7 +14,6 @@
 #include "core/array.h"
 #include "core/clock.h"
 #include "core/epoch.h"
-#include "core/heap.h"
 #include "core/io.h"
 #include "core/mailbox.h"
 #include "core/random.h"
@@ -387,8 +386,6 @@ struct worker {
     uint16_t record_fresh; /* records from here on have never been used */
     bool rested, idle;     /* what a busy turn touches has gone back; there is no transport */
     uint64_t sent_at_tick;
-    uint64_t churn_at_tick; /* transports closed and steps of handshakes */
-    uint32_t flushed;       /* steps of heap_flush() since the last of them */
     uint32_t records_free_n;
     struct stream **batch; /* streams with records that are in no round yet */
     uint32_t batch_n;

@@ -380,21 +380,8 @@ static void rest(struct worker *w)
     w->idle = idle;
 }
 
-/* What handshakes and closed transports leave in this thread's cache; control.c trims the heap
- * after it. A step a tick, once there are no more of them. */
-static void flush_heap(struct worker *w)
-{
-    uint64_t churn = w->transports_opened - w->count.transports + w->count.handshake_steps;
-    if (churn != w->churn_at_tick)
-        w->flushed = 0;
-    else if (w->flushed < HEAP_STEPS)
-        heap_flush(w->flushed++);
-    w->churn_at_tick = churn;
-}
-
 static void on_tick(struct worker *w)
 {
-    flush_heap(w);
     slab_trim(&w->slab, TRIM_PAGES, io_standing_is_empty(w->io));
     mirror_tick(w);
     recovery_rest(w);
@@ -569,7 +556,6 @@ void worker_main(struct worker *w)
         pthread_setaffinity_np(pthread_self(), sizeof set, &set);
     }
     w->now_us = clock_now_us();
-    w->flushed = HEAP_STEPS;
     timers_set(&w->timers, &w->tick_timer, w->now_us + TICK_US);
     shed_init(w);
     worker_loop(w);

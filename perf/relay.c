@@ -112,6 +112,7 @@ static void become_relay(const char *path, const struct relay *relay, const char
         setenv(HEAPCOUNT_ENV, fd, 1);
         setenv("LD_PRELOAD", library, 1);
     }
+    setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 0); /* as its unit does */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execv(path, (char *const *)(uintptr_t)args);
     fprintf(stderr, "sluice-perf: cannot run %s: %s\n", path, strerror(errno));

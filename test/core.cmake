@@ -9,7 +9,6 @@ sluice_test_folder(core
     clock
     drop
     epoch
-    heap
     image
     io
     io_faults

@@ -294,6 +294,7 @@ class Relay:
         self.path = socket_path or work.path("s.sock")
         self.program = os.path.join(folder, "sluiced")
         environment = dict(os.environ)
+        environment.setdefault("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")  # as its unit
         if sanitized(self.program):
             # What is freed shall not count as memory in use for long.
             environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + \
