@@ -54,7 +54,7 @@ static void on_object_closed(struct control *control, struct errand *errand,
     struct object *object = errand->object;
     struct request *request = errand->request;
     close_index(control, errand, kind_of(object), outcome);
-    control->closed_n++;
+    control->trim.closed_n++;
     model_free(&control->model, object);
     ended(request);
 }
@@ -62,7 +62,7 @@ static void on_object_closed(struct control *control, struct errand *errand,
 /* The last socket of a WebRTC server is gone, and with it the server. */
 static void server_end(struct control *control, struct webrtc_server *server)
 {
-    control->closed_n++;
+    control->trim.closed_n++;
     model_free(&control->model, &server->o);
 }
 
@@ -185,7 +185,7 @@ void close_router(struct control *control, struct router *router, struct request
     if (notice != NOTICE_N)
         notify(control, notice, &router->o, NULL);
     object_leave(control, &router->o);
-    control->closed_n++;
+    control->trim.closed_n++;
     model_free(&control->model, &router->o);
     if (request && request->waits_n == 0)
         request_result(request, NULL);

@@ -469,8 +469,8 @@ static int timeout_of(const struct control *control, int timeout_ms)
                                      CONTROL_RETRY_STEP_US / 1000);
         timeout_ms = timeout_ms < 0 ? wait_ms : (int)min_i64(timeout_ms, wait_ms);
     }
-    bool busy = control->draining || control->closed_n >= CONTROL_TRIM_CLOSED ||
-                control->trims_n > 0 || (control->http && http_is_busy(control->http));
+    bool busy = control->draining || trim_waits(&control->trim) ||
+                (control->http && http_is_busy(control->http));
     if (!busy)
         return timeout_ms;
     return timeout_ms < 0 ? HOUSEKEEPING_MS : (int)min_i64(timeout_ms, HOUSEKEEPING_MS);
@@ -481,16 +481,13 @@ static bool nothing_is_left(const struct control *control)
     return control->model.counts[NOUN_ROUTER] == 0 && control->requests_n == 0;
 }
 
-/* What closed rooms and handshakes leave goes back to the system, once it is quiet, and a second
- * time for what workers free later. */
-static void trim(struct control *control)
+static uint64_t handshake_steps(const struct control *control)
 {
-    int64_t now_us = clock_now_us();
-    if (now_us < control->trim_at_us)
-        return;
-    malloc_trim(0);
-    control->trims_n--;
-    control->trim_at_us = control->trims_n > 0 ? now_us + CONTROL_TRIM_US : 0;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < control->config.workers_n; i++)
+        sum += atomic_load_explicit(&worker_counters(control->desks[i].worker)->handshake_steps,
+                                    memory_order_relaxed);
+    return sum;
 }
 
 static void housekeeping(struct control *control, bool quiet)
@@ -500,12 +497,8 @@ static void housekeeping(struct control *control, bool quiet)
         log_info("control", "drained: %u routers are left", control->model.counts[NOUN_ROUTER]);
         control->stopping = true;
     }
-    if (control->closed_n >= CONTROL_TRIM_CLOSED) {
-        control->closed_n = 0;
-        control->trims_n = CONTROL_TRIMS;
-    }
-    if (quiet && control->trims_n > 0)
-        trim(control);
+    if (trim_due(&control->trim, handshake_steps(control), quiet, clock_now_us()))
+        malloc_trim(0);
 }
 
 bool control_turn(struct control *control, int timeout_ms)

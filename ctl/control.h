@@ -14,15 +14,13 @@
 #include "ctl/errand.h"
 #include "ctl/model.h"
 #include "ctl/request.h"
+#include "ctl/trim.h"
 #include "net/certificate.h"
 
 enum {
     CONTROL_CONNS_MAX = 1024,
     CONTROL_PROTOCOL_VERSION = 1,
-    CONTROL_LINES_TURN = 64,   /* requests of one connection before the next has its turn */
-    CONTROL_TRIM_CLOSED = 64,  /* what closed_n may come to before memory is given back */
-    CONTROL_TRIMS = 2,         /* after these */
-    CONTROL_TRIM_US = 3000000, /* from one to the next */
+    CONTROL_LINES_TURN = 64, /* requests of one connection before the next has its turn */
     CONTROL_APP_DATA_BYTES_MAX = 16384,
     CONTROL_ROUTERS_MAX = 65536,
     CONTROL_SERVERS_MAX = 4096,
@@ -82,9 +80,7 @@ struct control {
     int64_t stop_at_us;            /* end of draining */
     struct link retries;           /* struct request, to be run again at retry_at_us */
     int64_t retry_at_us, retry_us; /* retry_us: for how long, CONTROL_RETRY_US */
-    uint32_t closed_n;             /* objects closed, handshakes over since memory was given back */
-    uint32_t trims_n;              /* still to be done, not before trim_at_us */
-    int64_t trim_at_us;
+    struct trim trim;
     bool draining, stopping, more, failed;
 };
 

@@ -153,7 +153,7 @@ static void on_end(struct control *control, struct errand *errand, const struct 
     if (errand == &mirror->close)
         close_index(control, errand, OBJECT_PRODUCER, outcome);
     if (--mirror->ends_n == 0) {
-        control->closed_n++;
+        control->trim.closed_n++;
         free(mirror);
     }
     if (request && request_came(request, 0))

@@ -89,7 +89,7 @@ void webrtc_on_dtls_state(struct control *control, struct transport *transport,
 {
     struct webrtc *webrtc = transport->webrtc;
     webrtc->dtls_state = state;
-    control->closed_n += state == DTLS_CONNECTED; /* what only the handshake needed */
+    control->trim.closed_n += state == DTLS_CONNECTED; /* what only the handshake needed */
     if (certificate) {
         free(webrtc->remote_cert);
         webrtc->remote_cert = certificate;

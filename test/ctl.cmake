@@ -20,6 +20,7 @@ sluice_test_folder(ctl
     protocol
     room
     rtpparams
+    trim
     webrtc
     webrtc_events
     webrtcserver
