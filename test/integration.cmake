@@ -12,4 +12,5 @@ sluice_test_script(control_robust test/integration/control_robust.py LABELS inte
 sluice_test_script(unprivileged test/integration/unprivileged.py LABELS integration)
 sluice_test_script(overload test/integration/overload.py LABELS integration)
 sluice_test_script(soak_wrap test/integration/soak_wrap.py LABELS integration TIMEOUT 900)
+sluice_test_script(soak_echo test/integration/soak_echo.py LABELS integration TIMEOUT 900)
 sluice_test_script(churn test/integration/churn.py LABELS integration TIMEOUT 900)
