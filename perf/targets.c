@@ -53,7 +53,7 @@ const struct target targets[] = {
           "syscalls_per_forward"),
     VALUE("heap", "heap calls per packet", "", MOST, 0, 1, "single-100", "heap_calls_per_forward"),
     ELSEWHERE("instructions", "user-space instructions per packet, no cipher, NACK on", "", 600,
-              "counted by callgrind on a replay, which no scene of the report is"),
+              "by callgrind, not by a scene of the report: perf/instructions.sh"),
     SLOPE("memory-consumer", "memory per receiver, plain transport of its own, NACK on", "KiB", 4,
           KIB, "mem_steady_bytes", NULL, "consumers", "memory-100", "memory-300"),
     SLOPE("memory-idle-13", "memory per idle WebRTC transport, DTLS 1.3", "KiB", 12, KIB,
@@ -98,7 +98,7 @@ const struct target targets[] = {
     VALUE("churn", "objects left after a minute of joins and leaves", "", MOST, 0, 1, "churn",
           "objects_after_close"),
     ELSEWHERE("soak", "soak with sequence and timestamp wraps: growth", "", 0,
-              "hours: a test of its own, not a scene of the report"),
+              "hours of stream time, no scene of the report: test/integration/soak_echo.py"),
 };
 const size_t targets_n = ARRAY_N(targets);
 
