@@ -297,6 +297,7 @@ static enum drop plan_packet(struct worker *w, struct consumer *consumer,
     if (!seqmap_forward(&consumer->map, record->tag, record->seq_ext, record->packet.rtp_ts,
                         rewrite->pt[pt].clock_rate, w->now_us, &out))
         return DROP_CONSUMER_GAP;
+    consumer->keyframes += record->keyframe;
     w->plan[w->plan_n++] = (struct plan_item){
         .consumer = consumer,
         .record = record,

@@ -274,6 +274,7 @@ struct consumer {
     uint64_t packets, bytes;
     uint64_t payload_bytes; /* octets of sender reports */
     struct rewrite rewrite;
+    uint32_t keyframes; /* forwarded, resends not counted */
     struct seqmap map;
     struct resend resend;
     struct rate rate;

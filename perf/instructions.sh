@@ -63,8 +63,11 @@ print(r["received"])' "$work/$1.json")"
 
 read -r low low_packets < <(count low $((burst * 10)))
 read -r high high_packets < <(count high $((burst * 30)))
-awk -v b="$burst" -v i="$((high - low))" -v p="$((high_packets - low_packets))" \
-  'BEGIN { printf "burst %d: %.0f instructions a packet (%d more for %d packets more)\n", b, i / p, i, p }'
+awk -v burst="$burst" -v more="$((high - low))" -v packets="$((high_packets - low_packets))" \
+  'BEGIN {
+    printf "burst %d: %.0f instructions a packet (%d more for %d packets more)\n",
+      burst, more / packets, more, packets
+  }'
 if [ "$functions" -gt 0 ]; then
   callgrind_annotate "$work/high-02" |
     sed -nE 's/^ *[0-9,]+ \( *([0-9.]+%)\) +(.*:[^ ]+).*/\1 \2/p' | head -n "$functions"

@@ -82,8 +82,13 @@ START_TEST(video_begins_with_a_key_frame)
     publish(&s, 13, false);
     expect(&s, 1000, 12);
     expect(&s, 1001, 13);
+    publish(&s, 14, true);
+    expect(&s, 1002, 14);
     rig_settle(&s.rig);
     ck_assert_uint_eq(rig_drops(&s.rig, DROP_KEYFRAME_WAIT), 2);
+    struct outcome stats;
+    rig_stats(&s.rig, OBJECT_CONSUMER, s.consumer, &stats);
+    ck_assert_uint_eq(stats.consumer.stream.keyframes, 2);
     scene_close(&s);
 }
 

@@ -6,7 +6,11 @@
 #include "core/clock.h"
 
 #include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -108,6 +112,68 @@ START_TEST(the_oldest_unclaimed_gives_way_when_the_table_is_full)
         close(peers[i]);
     close(first);
     close(more);
+    tcp_rig_close(&rig);
+}
+
+END_TEST
+
+/* linux/ipv6.h's, which does not go with netinet/in.h. */
+struct in6_request {
+    struct in6_addr addr;
+    uint32_t prefix_bits;
+    int interface;
+};
+
+/* A network of this process's own, with addresses on its loopback. False: not allowed to. */
+static bool own_network(const char *const *ips, size_t n)
+{
+    if (unshare(CLONE_NEWNET) != 0)
+        return false;
+    struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK};
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool right = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &up) == 0;
+    for (size_t i = 0; right && i < n; i++) {
+        struct addr addr;
+        struct in6_request add = {.prefix_bits = 64, .interface = (int)if_nametoindex("lo")};
+        ck_assert_int_eq(addr_parse(&addr, ips[i], 0), 0);
+        add.addr = addr.in6.sin6_addr;
+        right = ioctl(fd, SIOCSIFADDR, &add) == 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    return right;
+}
+
+/* Who has one IPv6 address has its /64: addresses of it are one source, those of another are not.
+ */
+START_TEST(a_source_is_a_network_of_ipv6)
+{
+    enum { MAX = 8, OF_HOST = MAX / 2 };
+
+    static const char *const ips[] = {"fd00:0:0:1::1", "fd00:0:0:1:ffff::2", "fd00:0:0:2::1"};
+    struct tcp_rig_config config = {.connections_max = MAX, .ip = ips[0]};
+    int peers[2 * OF_HOST], other;
+    if (!own_network(ips, ARRAY_N(ips)))
+        SKIP("no network namespaces, or no IPv6");
+    tcp_rig_open(&rig, _i, &config);
+    const struct tcp_counters *counters = tcp_counters(rig.tcp);
+    for (uint32_t i = 0; i < OF_HOST; i++)
+        peers[i] = tcp_rig_connect_from(&rig.listening.local, ips[i % 2]);
+    tcp_rig_accepted(&rig, OF_HOST);
+    other = tcp_rig_connect_from(&rig.listening.local, ips[2]);
+    tcp_rig_accepted(&rig, OF_HOST + 1);
+    ck_assert_uint_eq(counters->displaced, 0);
+    for (uint32_t i = OF_HOST; i < 2 * OF_HOST; i++)
+        peers[i] = tcp_rig_connect_from(&rig.listening.local, ips[i % 2]);
+    tcp_rig_accepted(&rig, 2 * OF_HOST + 1);
+    ck_assert_uint_eq(counters->displaced, OF_HOST);
+    for (uint32_t i = 0; i < OF_HOST; i++)
+        ck_assert(tcp_rig_peer_is_ended(&rig, peers[i]));
+    claim(other, 1);
+    claim(peers[OF_HOST], 2);
+    for (uint32_t i = 0; i < ARRAY_N(peers); i++)
+        close(peers[i]);
+    close(other);
     tcp_rig_close(&rig);
 }
 
@@ -252,9 +318,13 @@ Suite *net_tcp_accept_suite(void);
 Suite *net_tcp_accept_suite(void)
 {
     const TTest *const tests[] = {
-        connections_over_the_limit_are_reset, the_oldest_unclaimed_gives_way_when_the_table_is_full,
-        a_source_displaces_its_own,           a_crowd_is_accepted_in_batches,
-        accepting_waits_for_descriptors,      a_closed_listener_takes_its_unclaimed_along,
+        connections_over_the_limit_are_reset,
+        the_oldest_unclaimed_gives_way_when_the_table_is_full,
+        a_source_displaces_its_own,
+        a_source_is_a_network_of_ipv6,
+        a_crowd_is_accepted_in_batches,
+        accepting_waits_for_descriptors,
+        a_closed_listener_takes_its_unclaimed_along,
     };
     Suite *suite = suite_create("net/tcp accept");
     TCase *tcase = tcase_create("both engines");
