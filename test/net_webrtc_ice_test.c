@@ -7,6 +7,9 @@
 #include "net/ice.h"
 #include "test/dtls_rig.h"
 
+#include <poll.h>
+#include <stdio.h>
+
 enum { SSRC = 0x1000, CONSUMER = 0x2000, CONSENT_US = 10000000 };
 
 struct scene { /* a publisher and a subscriber */
@@ -17,18 +20,23 @@ struct scene { /* a publisher and a subscriber */
     uint16_t out; /* the subscriber's next */
 };
 
-static void open_scene(struct scene *s, enum io_engine engine, const struct webrtc_options *options)
+static void join_scene(struct scene *s, const struct webrtc_options *options)
 {
     struct command_producer_open produce;
     struct command_consumer_open consume;
-    *s = (struct scene){.seq = 100, .out = 1000};
-    webrtc_start(&s->rig, engine);
     webrtc_join(&s->rig, &s->publisher, &(struct webrtc_options){0});
     webrtc_join(&s->rig, &s->subscriber, options);
     rig_producer_defaults(&produce, s->publisher.transport, SSRC);
     s->producer = rig_producer(&s->rig.net, &produce);
     rig_consumer_defaults(&consume, s->subscriber.transport, s->producer, CONSUMER, true);
     s->consumer = rig_consumer(&s->rig.net, &consume);
+}
+
+static void open_scene(struct scene *s, enum io_engine engine, const struct webrtc_options *options)
+{
+    *s = (struct scene){.seq = 100, .out = 1000};
+    webrtc_start(&s->rig, engine);
+    join_scene(s, options);
 }
 
 static void close_scene(struct scene *s)
@@ -288,6 +296,81 @@ START_TEST(a_closed_last_connection_disconnects_until_another_comes)
 
 END_TEST
 
+/* An unclaimed connection from an address of its own, 127.0.3.`host`. */
+static void connect_silently(struct scene *s, struct rtcsocket *socket, unsigned host)
+{
+    char ip[32];
+    struct addr from;
+    snprintf(ip, sizeof ip, "127.0.3.%u", host);
+    ck_assert_int_eq(addr_parse(&from, ip, 0), 0);
+    ck_assert_int_eq(rtcsocket_open(socket, &s->rig.at[WEBRTC_TCP], true, &from), 0);
+}
+
+/* The relay has ended it, without a word. */
+static bool is_ended(struct rtcsocket *socket)
+{
+    _Alignas(4) uint8_t data[RTCSOCKET_BYTES];
+    struct pollfd pfd = {.fd = socket->fd, .events = POLLIN};
+    return poll(&pfd, 1, RIG_WAIT_MS) == 1 && rtcsocket_receive(socket, data) == 0 &&
+           socket->fd < 0;
+}
+
+static bool is_open(const struct rtcsocket *socket)
+{
+    struct pollfd pfd = {.fd = socket->fd, .events = POLLIN};
+    return poll(&pfd, 1, 0) == 0;
+}
+
+/* Silent connections fill the table: a peer gets in all the same, at the cost of the oldest of
+ * them, and so on until every place is claimed by a check; only then is somebody refused. */
+START_TEST(a_peer_gets_in_among_silent_connections)
+{
+    enum { PLACES = 4 };
+
+    struct scene s = {.seq = 100, .out = 1000};
+    struct rtcsocket silent[PLACES], own[PLACES - 1], more;
+    webrtc_start_for(&s.rig, rig_engines[_i], PLACES);
+    const struct worker_counters *counters = worker_counters(s.rig.net.worker);
+    for (unsigned i = 0; i < PLACES; i++) { /* in this order */
+        connect_silently(&s, &silent[i], 1 + i);
+        rig_wait(&counters->tcp_accepted, 1 + i);
+    }
+    ck_assert_uint_eq(counters->tcp_displaced, 0);
+    ck_assert_uint_eq(counters->tcp_connections, PLACES);
+
+    join_scene(&s, &(struct webrtc_options){.way = WEBRTC_TCP});
+    ck_assert(webrtc_stats(&s.rig, &s.subscriber).tcp);
+    ck_assert(is_ended(&silent[0]));
+    publish(&s, false);
+    expect(&s);
+    for (unsigned i = 1; i < PLACES; i++) {
+        ck_assert_uint_eq(counters->tcp_displaced, i);
+        ck_assert(is_open(&silent[i]));
+        another_socket(&s, &own[i - 1], WEBRTC_TCP);
+        check_by(&s, &own[i - 1], false);
+        ck_assert(is_ended(&silent[i]));
+    }
+    ck_assert_uint_eq(counters->tcp_displaced, PLACES);
+    ck_assert_uint_eq(counters->tcp_refused, 0);
+
+    connect_silently(&s, &more, 1);
+    rig_wait(&counters->tcp_refused, 1);
+    ck_assert(is_ended(&more));
+    ck_assert_uint_eq(counters->tcp_displaced, PLACES);
+    ck_assert_uint_eq(counters->tcp_connections, PLACES);
+    ck_assert_uint_eq(counters->tcp_accepted, 2 * PLACES);
+    publish(&s, true);
+    expect(&s);
+    for (unsigned i = 0; i < PLACES; i++)
+        rtcsocket_close(&silent[i]); /* what it has besides the descriptor */
+    for (unsigned i = 0; i < PLACES - 1; i++)
+        rtcsocket_close(&own[i]);
+    rtcsocket_close(&more);
+    close_scene(&s);
+}
+
+END_TEST
+
 /* ---- consent ---- */
 
 /* Without checks for the consent timeout nothing is sent any more and nothing taken; the next check
@@ -353,6 +436,7 @@ Suite *net_webrtc_ice_suite(void)
     tcase_add_loop_test(tcase, nothing_is_taken_from_an_unproven_address, 0, 4);
     tcase_add_loop_test(tcase, a_closed_connection_falls_back_to_another_tuple, 0, 2);
     tcase_add_loop_test(tcase, a_closed_last_connection_disconnects_until_another_comes, 0, 2);
+    tcase_add_loop_test(tcase, a_peer_gets_in_among_silent_connections, 0, 2);
     tcase_add_test(tcase, media_stops_without_consent_and_resumes_with_a_check);
     tcase_add_unchecked_fixture(tcase, NULL, dtls_rig_contexts_exit);
     suite_add_tcase(suite, tcase);

@@ -30,17 +30,22 @@ static uint32_t listen_tcp(struct rig *rig, struct addr *local)
     return open.index;
 }
 
-void webrtc_start(struct webrtc_rig *rig, enum io_engine engine)
+void webrtc_start_for(struct webrtc_rig *rig, enum io_engine engine, uint32_t transports_max)
 {
     struct worker_config config;
     memset(rig, 0, sizeof *rig);
     rig_config(&config, engine, 0, 0);
     config.certificate = dtls_rig_certificate(DTLS_RIG_SERVER);
-    config.transports_max = WEBRTC_PEERS_MAX;
+    config.transports_max = transports_max;
     rig_start_with(&rig->net, &config);
     rig->sockets[WEBRTC_UDP] = rig_socket(&rig->net, true, false, &rig->at[WEBRTC_UDP]);
     rig->sockets[WEBRTC_UDP6] = rig_socket(&rig->net, true, true, &rig->at[WEBRTC_UDP6]);
     rig->sockets[WEBRTC_TCP] = listen_tcp(&rig->net, &rig->at[WEBRTC_TCP]);
+}
+
+void webrtc_start(struct webrtc_rig *rig, enum io_engine engine)
+{
+    webrtc_start_for(rig, engine, WEBRTC_PEERS_MAX);
 }
 
 void webrtc_stop(struct webrtc_rig *rig)

@@ -54,6 +54,8 @@ struct webrtc_options { /* zeroed: UDP, the relay is the DTLS server, every vers
 };
 
 void webrtc_start(struct webrtc_rig *rig, enum io_engine engine);
+/* For so many transports, which is also the limit of its TCP connections. */
+void webrtc_start_for(struct webrtc_rig *rig, enum io_engine engine, uint32_t transports_max);
 void webrtc_stop(struct webrtc_rig *rig); /* peers are closed; rig_stop()'s checks */
 
 /* A transport and its peer, which begins with the next webrtc_run(). */
