@@ -1,86 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/fuzz/worker_datagram_fuzz.c - any datagrams and any order of control through a worker's
- * packet path: demultiplexing, media, RTCP, fan-out, resends, timers, in one thread and in virtual
- * time.
+ * packet path: demultiplexing, media, RTCP, fan-out, resends, timers.
  *
- *   input: steps | kind | n | n bytes |   (enum step; n is at most what is left)
- *
- * Behind every input everything is closed: no object is left, no slot held. The worker is the real
- * one without its thread and its waiting: worker.c is included for its static steps. What it sends
- * goes to a socket that nobody reads. */
-#include "net/worker.c"
+ * An input is steps alone (test/fuzz/worker_rig.h). Behind every input everything is closed: no
+ * object is left, no slot held. What the worker sends goes to a socket that nobody reads. */
+#include "test/fuzz/worker_rig.h"
 
 enum step {
     STEP_PUBLISHER, /* a datagram of the publisher */
     STEP_SUBSCRIBER,
     STEP_STRANGER, /* to either socket, from elsewhere */
     STEP_FANOUT,
-    STEP_TIME, /* n times 2^byte us go by, timers run */
+    STEP_TIME,
     STEP_COMMAND,
     STEP_N,
 };
 
 enum { TRANSPORTS = 2, CONSUMERS = 3, STEPS_MAX = 400 };
 
-static struct worker *worker;
 static struct addr sink, stranger;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
-
-/* ---- a worker without a thread ---- */
-
-static int bound_socket(struct addr *local)
+static void open_worker(void)
 {
-    socklen_t local_bytes = sizeof *local;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    ASSERT(addr_parse(local, "127.0.0.1", 0) == 0);
-    ASSERT(bind(fd, &local->sa, addr_len(local)) == 0);
-    ASSERT(getsockname(fd, &local->sa, &local_bytes) == 0);
-    return fd;
-}
-
-static int run_command(struct command *command)
-{
-    struct command *item = mailbox_put_begin(&worker->inbox);
-    ASSERT(item != NULL);
-    command->cookie = 1;
-    *item = *command;
-    mailbox_put_end(&worker->inbox);
-    apply_commands(worker);
-    int result = 1;
-    for (const struct outcome *outcome; (outcome = worker_outcome(worker)) != NULL;) {
-        if (outcome->cookie != 0)
-            result = outcome->result;
-        worker_outcome_done(worker);
-    }
-    ASSERT(result <= 0);
-    return result;
-}
-
-static void make_worker(void)
-{
-    const struct worker_config config = {
-        .engine = IO_ENGINE_MMSG,
-        .slots_n = 256,
-        .retain_slots_n = 128,
-        .sockets_max = 2,
-        .transports_max = 4,
-        .producers_max = 2,
-        .consumers_max = 4,
-        .retain_rule = retain_rule_default,
-        .shed_rule = shed_rule_default,
-        .cpu = -1,
-        .seed = 1,
-    };
-    const struct io_config io_config = {
-        .engine = IO_ENGINE_MMSG, .sockets_max = 2, .standing_max = 16};
-    ASSERT(worker_init(&worker, &config) == 0);
-    ASSERT(io_init(&worker->io, &io_config, &worker->slab) == 0);
-    (void)bound_socket(&sink);
+    make_worker(256, NULL, 0);
+    (void)bound_socket(SOCK_DGRAM, &sink);
     ASSERT(addr_parse(&stranger, "127.0.0.9", 9) == 0);
     for (uint32_t i = 0; i < TRANSPORTS; i++) {
         struct command open = {.kind = COMMAND_SOCKET_OPEN, .index = i};
-        open.socket_open.fd = bound_socket(&open.socket_open.local);
+        open.socket_open.fd = bound_socket(SOCK_DGRAM, &open.socket_open.local);
         ASSERT(run_command(&open) == 0);
     }
 }
@@ -173,27 +120,16 @@ static void fail_late_send(void)
     tag_before = t->tag;
 }
 
-static void run_plain(enum command_kind kind, uint32_t index)
-{
-    struct command command = {.kind = kind, .index = index};
-    run_command(&command);
-}
-
 static void close_all(void)
 {
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < RIG_CONSUMERS; i++)
         run_plain(COMMAND_CONSUMER_CLOSE, i);
-    for (uint32_t i = 0; i < 2; i++)
+    for (uint32_t i = 0; i < RIG_PRODUCERS; i++)
         run_plain(COMMAND_PRODUCER_CLOSE, i);
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < RIG_TRANSPORTS; i++)
         run_plain(COMMAND_TRANSPORT_CLOSE, i);
     io_flush(worker->io);
-    ASSERT(worker->count.consumers == 0);
-    ASSERT(worker->count.producers == 0);
-    ASSERT(worker->count.transports == 0);
-    ASSERT(worker->slab.worker_n == 0);
-    ASSERT(worker->slab.held_n == 0);
-    ASSERT(worker->records_free_n == RECORDS_N);
+    check_empty();
     ASSERT(worker->routes_in.n == 0);
     ASSERT(worker->routes_out.n == 0);
     ASSERT(worker->batch_n == 0);
@@ -201,24 +137,11 @@ static void close_all(void)
 
 /* ---- steps ---- */
 
-static void deliver(uint32_t socket, const struct addr *remote, const uint8_t *data, size_t bytes)
+static void deliver_by(uint32_t socket, const struct addr *remote, const uint8_t *data,
+                       size_t bytes)
 {
-    uint16_t slot = bytes == 0 ? (uint16_t)SLOT_NONE : slab_take(&worker->slab);
-    if (slot == SLOT_NONE)
-        return;
-    slab_receive(&worker->slab, slot);
-    memcpy(slab_packet(&worker->slab, slot), data, bytes);
-    on_datagram(worker, &(struct io_event){.kind = IO_DATAGRAM,
-                                           .socket = worker->sockets[socket].io,
-                                           .slot = slot,
-                                           .bytes = (uint16_t)bytes,
-                                           .arrived_us = worker->now_us,
-                                           .remote = *remote});
-    if (!fanout_has_room(worker) || worker->slab.free_n < 64) {
-        fanout_begin(worker);
-        fanout_finish(worker);
-    }
-    make_room(worker);
+    deliver((struct io_event){.socket = worker->sockets[socket].io, .remote = *remote}, data,
+            bytes);
 }
 
 static void control(uint8_t what)
@@ -243,26 +166,24 @@ static void control(uint8_t what)
     }
 }
 
-static void step(enum step kind, const uint8_t *data, size_t bytes)
+static void step(uint8_t kind, const uint8_t *data, size_t bytes)
 {
-    switch (kind) {
+    switch ((enum step)kind) {
     case STEP_PUBLISHER:
-        deliver(0, &sink, data, bytes);
+        deliver_by(0, &sink, data, bytes);
         break;
     case STEP_SUBSCRIBER:
-        deliver(1, &sink, data, bytes);
+        deliver_by(1, &sink, data, bytes);
         break;
     case STEP_STRANGER:
-        deliver(bytes & 1, &stranger, data, bytes);
+        deliver_by(bytes & 1, &stranger, data, bytes);
         break;
     case STEP_FANOUT:
         fanout_begin(worker);
         fanout_step(worker); /* perhaps not to its end */
         break;
     case STEP_TIME:
-        for (size_t i = 0; i < bytes && i < 8; i++)
-            worker->now_us += (int64_t)1 << data[i] % 23;
-        run_timers(worker);
+        pass_time(data, bytes, 23);
         break;
     case STEP_COMMAND:
         for (size_t i = 0; i < bytes && i < 8; i++)
@@ -276,17 +197,12 @@ static void step(enum step kind, const uint8_t *data, size_t bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     if (worker == NULL)
-        make_worker();
+        open_worker();
     worker->now_us = 1000000000;
     worker->random.state = 1;
     open_all();
     fail_late_send();
-    for (size_t at = 0, steps = 0; at + 2 <= bytes && steps < STEPS_MAX; steps++) {
-        size_t n = min_size(data[at + 1], bytes - at - 2);
-        step((enum step)(data[at] % STEP_N), data + at + 2, n);
-        at += 2 + n;
-    }
+    run_steps(data, bytes, STEPS_MAX, STEP_N, step);
     close_all();
-    ASSERT(retain_check(worker->retain) == 0);
     return 0;
 }

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test/fuzz/worker_webrtc_fuzz.c - checks, DTLS, sealed and unsealed media, TCP frames and control
- * in any order through a worker's WebRTC transports, in one thread and in virtual time.
+ * in any order through a worker's WebRTC transports.
  *
- *   input: mode | steps | kind | n | n bytes |   (enum step; n is at most what is left)
+ *   input: mode | steps (test/fuzz/worker_rig.h)
  *
  * Two transports, each with a client that can join (perf/rtcpeer.h), and addresses that are
  * nobody's. No media leaves a transport that has no keys. Behind every input everything is closed:
- * no object, tuple, fragment, handshake, slot or block of the library is left. The worker is the
- * real one without its thread and its waiting: worker.c is included for its static steps. */
-#include "net/worker.c"
+ * no object, tuple, fragment, handshake, slot or block of the library is left. */
+#include "test/fuzz/worker_rig.h"
 
 #include "perf/rtcpeer.h"
 #include "test/dtls_rig.h"
-
-#include <stdlib.h>
 
 enum step {
     STEP_RAW,    /* a datagram: address, then as it is */
@@ -24,7 +21,7 @@ enum step {
     STEP_TCP_CHECK,
     STEP_TCP_END,
     STEP_TURN,
-    STEP_TIME, /* n times 2^byte us go by, timers run */
+    STEP_TIME,
     STEP_COMMAND,
     STEP_N,
 };
@@ -41,7 +38,6 @@ struct client {
     uint32_t restarts;
 };
 
-static struct worker *worker;
 /* Its: the leak checker does not look into mappings. */
 static struct dtls_context *volatile context;
 static int sinks[SINKS], streams[TCPS];
@@ -50,39 +46,7 @@ static struct client clients[PEERS];
 static uint8_t mode;
 static bool had_keys[PEERS]; /* before the step */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
-
-/* ---- a worker without a thread ---- */
-
-static int bound_socket(int type, struct addr *local)
-{
-    socklen_t local_bytes = sizeof *local;
-    int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    ASSERT(addr_parse(local, "127.0.0.1", 0) == 0);
-    ASSERT(bind(fd, &local->sa, addr_len(local)) == 0);
-    ASSERT(getsockname(fd, &local->sa, &local_bytes) == 0);
-    return fd;
-}
-
-static int run_command(struct command *command)
-{
-    struct command *item = mailbox_put_begin(&worker->inbox);
-    ASSERT(item != NULL);
-    command->cookie = 1;
-    *item = *command;
-    mailbox_put_end(&worker->inbox);
-    apply_commands(worker);
-    int result = 1;
-    for (const struct outcome *outcome; (outcome = worker_outcome(worker)) != NULL;) {
-        if (outcome->cookie != 0)
-            result = outcome->result;
-        else
-            free(outcome->payload);
-        worker_outcome_done(worker);
-    }
-    ASSERT(result <= 0);
-    return result;
-}
+/* ---- the worker ---- */
 
 static void open_socket(uint32_t index, enum socket_kind kind)
 {
@@ -98,30 +62,12 @@ static void open_socket(uint32_t index, enum socket_kind kind)
     ASSERT(run_command(&open) == 0);
 }
 
-static void make_worker(void)
+static void open_worker(void)
 {
-    const struct worker_config config = {
-        .engine = IO_ENGINE_MMSG,
-        .slots_n = 512,
-        .retain_slots_n = 128,
-        .sockets_max = 2,
-        .transports_max = 4,
-        .producers_max = 2,
-        .consumers_max = 4,
-        .retain_rule = retain_rule_default,
-        .shed_rule = shed_rule_default,
-        .cpu = -1,
-        .seed = 1,
-        .certificate = dtls_rig_certificate(DTLS_RIG_SERVER),
-    };
     ASSERT(seal_library_init() == 0);
-    ASSERT(worker_init(&worker, &config) == 0);
+    make_worker(512, dtls_rig_certificate(DTLS_RIG_SERVER), 64);
     context = worker->dtls;
     ASSERT(context != NULL);
-    const struct io_config io_config = {
-        .engine = IO_ENGINE_MMSG, .sockets_max = 2, .standing_max = 16, .watches_max = 64};
-    ASSERT(io_init(&worker->io, &io_config, &worker->slab) == 0);
-    tcp_attach(worker->tcp, worker->io);
     for (int i = 0; i < SINKS; i++)
         sinks[i] = bound_socket(SOCK_DGRAM, &sink_at[i]);
     for (int i = 0; i < TCPS; i++)
@@ -153,26 +99,12 @@ static void drain(void)
     }
 }
 
-static void deliver(uint32_t from, const uint8_t *data, size_t bytes)
+static void deliver_from(uint32_t from, const uint8_t *data, size_t bytes)
 {
-    uint16_t slot = bytes == 0 || bytes > SLOT_PACKET_BYTES_MAX ? (uint16_t)SLOT_NONE
-                                                                : slab_take(&worker->slab);
-    if (slot == SLOT_NONE)
-        return;
-    slab_receive(&worker->slab, slot);
-    memcpy(slab_packet(&worker->slab, slot), data, bytes);
-    on_datagram(worker, &(struct io_event){.kind = IO_DATAGRAM,
-                                           .socket = worker->sockets[UDP].io,
-                                           .slot = slot,
-                                           .bytes = (uint16_t)bytes,
-                                           .arrived_us = worker->now_us,
-                                           .remote = sink_at[from % SINKS],
-                                           .local = worker->sockets[UDP].local});
-    if (!fanout_has_room(worker) || worker->slab.free_n < 64) {
-        fanout_begin(worker);
-        fanout_finish(worker);
-    }
-    make_room(worker);
+    deliver((struct io_event){.socket = worker->sockets[UDP].io,
+                              .remote = sink_at[from % SINKS],
+                              .local = worker->sockets[UDP].local},
+            data, bytes);
 }
 
 static void turn(void)
@@ -197,7 +129,7 @@ static void run_peers(void)
         struct rtcpeer *peer = &clients[i].peer;
         rtcpeer_expire(peer, worker->now_us);
         for (size_t bytes; (bytes = rtcpeer_next_out(peer, out)) > 0;)
-            deliver(i, out, bytes);
+            deliver_from(i, out, bytes);
     }
     turn();
     drain();
@@ -337,12 +269,6 @@ static void open_media(void)
     run_command(&consume);
 }
 
-static void run_plain(enum command_kind kind, uint32_t index)
-{
-    struct command command = {.kind = kind, .index = index};
-    run_command(&command);
-}
-
 static void close_media(void)
 {
     run_plain(COMMAND_CONSUMER_CLOSE, 0);
@@ -369,15 +295,12 @@ static void close_all(void)
     for (uint32_t i = 0; i < PEERS; i++)
         rtcpeer_exit(&clients[i].peer);
     memset(clients, 0, sizeof clients);
-    ASSERT(worker->count.transports == 0 && worker->count.consumers == 0);
+    check_empty();
     ASSERT(worker->handshakes_n == 0);
     ASSERT(worker->owing_n == 0);
     ASSERT(worker->fragments.n == 0);
     ASSERT(worker->demux.entries.used_n == 0);
     ASSERT(tcp_counters(worker->tcp)->connections == 0);
-    ASSERT(worker->slab.worker_n == 0);
-    ASSERT(worker->slab.held_n == 0);
-    ASSERT(worker->records_free_n == RECORDS_N);
 }
 
 /* ---- steps ---- */
@@ -426,20 +349,20 @@ static void send_sealed(const uint8_t *data, size_t bytes)
     copy[0] = (uint8_t)(0x80 | (copy[0] & 0x3f));
     (void)rtcpeer_add_stream(&client->peer, be32(copy + (rtp_packet_is_rtcp(copy, n) ? 4 : 8)));
     if (rtcpeer_seal(&client->peer, copy, &n))
-        deliver(data[0] & 1, copy, n);
+        deliver_from(data[0] & 1, copy, n);
 }
 
-static void step(enum step kind, const uint8_t *data, size_t bytes)
+static void step(uint8_t kind, const uint8_t *data, size_t bytes)
 {
     uint8_t check[256];
     if (bytes == 0)
         return;
-    switch (kind) {
+    switch ((enum step)kind) {
     case STEP_RAW:
-        deliver(data[0], data + 1, bytes - 1);
+        deliver_from(data[0], data + 1, bytes - 1);
         break;
     case STEP_CHECK:
-        deliver(data[0], check, write_check(check, sizeof check, data[bytes - 1]));
+        deliver_from(data[0], check, write_check(check, sizeof check, data[bytes - 1]));
         break;
     case STEP_PEER:
         for (size_t i = 0; i < min_size(bytes, 4); i++)
@@ -464,9 +387,7 @@ static void step(enum step kind, const uint8_t *data, size_t bytes)
         turn();
         break;
     case STEP_TIME:
-        for (size_t i = 0; i < bytes && i < 8; i++)
-            worker->now_us += (int64_t)1 << data[i] % 26;
-        run_timers(worker);
+        pass_time(data, bytes, 26);
         break;
     case STEP_COMMAND:
         for (size_t i = 0; i < bytes && i < 8; i++)
@@ -502,13 +423,8 @@ static void run(const uint8_t *data, size_t bytes)
     open_media();
     if (mode & MODE_JOINED)
         join();
-    for (size_t at = 1, steps = 0; at + 2 <= bytes && steps < STEPS_MAX; steps++) {
-        size_t n = min_size(data[at + 1], bytes - at - 2);
-        step((enum step)(data[at] % STEP_N), data + at + 2, n);
-        at += 2 + n;
-    }
+    run_steps(data + 1, bytes - 1, STEPS_MAX, STEP_N, step);
     close_all();
-    ASSERT(retain_check(worker->retain) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
@@ -517,7 +433,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (bytes == 0)
         return 0;
     if (worker == NULL) {
-        make_worker();
+        open_worker();
         for (uint8_t first = 0; first < 8; first++) /* the library's own first uses */
             run(&first, 1);
         heap = dtls_heap();
