@@ -57,13 +57,13 @@ class Stream:
         return sink["wraps"]
 
 
-@test
+@test()
 def echo(work):
     release = fresh_release()
-    # So many times faster, so many times more packets would be retained for as long.
+    # Retained as long as a quarter of a second is of the stream's time: as many packets.
     with open(work.path("sluiced.json"), "w", encoding="ascii") as file:
-        json.dump({"retention": {"k": 1, "marginMs": 0, "floorMs": 20, "ceilingMs": 50,
-                                 "rttUnknownMs": 50}}, file)
+        json.dump({"retention": {"k": 1, "marginMs": 0, "floorMs": 8, "ceilingMs": 8,
+                                 "rttUnknownMs": 8}}, file)
     relay = work.relay("--config", work.path("sluiced.json"), folder=release or BIN)
     rooms = [Room(relay.control, [NACKS, OPUS]) for _ in range(ROOMS)]
     streams = [Stream(work, room, 2 * i + kind, codec, media) for i, room in enumerate(rooms)
