@@ -7,10 +7,11 @@
  * at most ROUND_RECORDS_MAX: so long does a command wait that changes objects. fanout_step() serves
  * receivers until its slice is used up, so that receiving and timers come in between, and rounds
  * take turns. Streams of a crowd have rounds of their own, and neither kind may take all of them: a
- * small room waits for slices of a large one, never for its end. A stream is in one round at a
- * time: order inside an ssrc is kept; what is left of it, or comes for it meanwhile, waits for the
- * next. At the end of a round its packets go to retention, and so does, without being sent, what
- * has waited for one longer than FANOUT_LATE_US. Threads: the owning worker. */
+ * small room waits for slices of such a stream, not for its end. (Smaller streams share rounds.) A
+ * stream is in one round at a time: order inside an ssrc is kept; what is left of it, or comes for
+ * it meanwhile, waits for the next. At the end of a round its packets go to retention, and so does,
+ * without being sent, what has waited for one longer than FANOUT_LATE_US. Threads: the owning
+ * worker. */
 #ifndef NET_FANOUT_H
 #define NET_FANOUT_H
 
